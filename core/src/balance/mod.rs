@@ -1,0 +1,3 @@
+//! Balancing: who is usable, and who gets the next connection.
+
+pub mod view;

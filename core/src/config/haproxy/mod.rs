@@ -1,0 +1,1 @@
+//! haproxy.cfg: lexer, keyword tables, and how it becomes the model.

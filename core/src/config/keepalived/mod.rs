@@ -1,0 +1,1 @@
+//! keepalived.conf: lexer, keyword tables, and how it becomes the model.

@@ -1,0 +1,1 @@
+//! Routes an input to its component and drains signals; knows no protocol.

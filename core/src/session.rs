@@ -1,0 +1,1 @@
+//! One client connection: which server, retry or redispatch, which time-out, when to refuse.

@@ -1,0 +1,1 @@
+//! Codecs: total parsing of untrusted bytes, infallible emission.

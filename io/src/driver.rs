@@ -1,0 +1,1 @@
+//! The loop: one task owns the node.

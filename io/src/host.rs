@@ -1,0 +1,44 @@
+//! The host a node acts upon, as the driver sees it: links, addresses, raw packets.
+//!
+//! Every call only enqueues and returns at once; what came of it, and whatever else happens on the host, comes out
+//! of [`Host::next`] as inputs.
+
+use ipnet::IpNet;
+use standfast_core::action::AddressOptions;
+use standfast_core::id::{Interface, Ticket};
+use standfast_core::input::Input;
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Links, addresses and raw packets of a host.
+pub trait Host: 'static {
+    /// Sends an advertisement (IP protocol 112). A failure comes out as `KernelNotice::Unsent`.
+    fn advertise(&mut self, on: Interface, from: IpAddr, to: IpAddr, hops: u8, payload: Vec<u8>);
+    /// Opens or closes the reception of advertisements to `at` on `on`; answered by `Input::Done`.
+    fn receive(&mut self, ticket: Ticket, on: Interface, at: IpAddr, open: bool);
+    /// Owns or gives up an address; answered by `Input::Done`.
+    fn address(&mut self, request: AddressRequest);
+    /// Sends one gratuitous ARP request or unsolicited neighbour advertisement.
+    fn announce(&mut self, on: Interface, address: IpAddr);
+    /// The next packet, answer or notice; starts with a full dump of links and addresses. Cancel safe.
+    fn next(&mut self) -> impl Future<Output = Input<'static>>;
+}
+
+/// A request to own or give up an address (`Action::Address`).
+#[derive(Clone, Debug)]
+pub struct AddressRequest {
+    /// For the answer.
+    pub ticket: Ticket,
+    /// Where.
+    pub on: Interface,
+    /// Address and prefix length.
+    pub address: IpNet,
+    /// Own it, or give it up.
+    pub own: bool,
+    /// Kernel lifetime; `None` is for ever.
+    pub lease: Option<Duration>,
+    /// Label, scope, broadcast, flags.
+    pub how: Arc<AddressOptions>,
+}

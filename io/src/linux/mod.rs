@@ -1,0 +1,1 @@
+//! Linux: netlink, raw sockets, ARP, neighbour discovery, processes.

@@ -1,0 +1,9 @@
+//! Lines for people: events on standard error, haproxy-style lines to the targets of haproxy.cfg.
+
+use standfast_core::config::model::LogTarget;
+
+/// Takes finished log lines. Never blocks: a line that cannot be sent now is counted and dropped.
+pub trait LineSink: Clone + Send + Sync + 'static {
+    /// Sends `text` (no line feed at its end) with syslog severity `level` (0..=7) to each of `targets` that wants that level.
+    fn line(&self, targets: &[LogTarget], level: u8, text: &str);
+}
