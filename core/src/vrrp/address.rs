@@ -139,7 +139,13 @@ impl Hold {
         self.on = desk.world.links.index(&self.spec.interface);
         let ticket = desk.cx.out.ticket();
         self.asked = Some(Request { ticket, own, retry: now + retry_after(self.attempts) });
-        let Some(on) = self.on else { return }; // no such link yet: the retry looks again
+        let Some(on) = self.on else {
+            if !own {
+                self.asked = None; // what is on no link needs no removal
+                self.owned = false;
+            }
+            return; // no such link yet: the retry looks again
+        };
         desk.tickets.give(ticket, Asked::Address(id));
         if own {
             self.renewed = now;
@@ -199,7 +205,8 @@ impl Hold {
         self.owned = own;
         if own {
             self.confirmed = desk.now();
-            self.removing_until = None;
+        } else if result.is_err() {
+            self.removing_until = None; // nothing was removed, so no notice follows
         }
         if let (true, Some(on)) = (before != own, self.on) {
             desk.tell(Event::Address { name: name.clone(), on, address: self.spec.address, owned: own });
@@ -219,10 +226,11 @@ impl Hold {
         on: Interface,
         address: IpNet,
     ) -> Told {
-        if self.spec.address != address || self.on != Some(on) || !self.owned {
+        if self.spec.address != address || self.on != Some(on) {
             return Told::Nothing;
         }
-        if self.removing_until.take_if(|until| *until >= desk.now()).is_some() {
+        // Our own removal; perhaps told of only after we asked for the address again.
+        if self.removing_until.take().is_some_and(|until| until >= desk.now()) || !self.owned {
             return Told::Nothing;
         }
         if !self.wanted {

@@ -1,6 +1,6 @@
 //! What a valid advertisement does to one virtual router; others of its sync group are `group`'s business.
 
-use super::election::{self, Advert as Rank, Happening, Preempt, Step, OWNER};
+use super::election::{self, Advert as Rank, Happening, OWNER, Preempt, Step};
 use super::instance::{Duel, Instance};
 use super::receive::{Advert, Complaint, Judged, Packet, check};
 use super::transition::Parting;
@@ -77,7 +77,8 @@ impl Instance {
             self.odd(desk, advert.from, Complaint::AddressList, what);
         }
         if self.config.router.version == Version::V3 && advert.interval != self.config.election.interval {
-            let what = format!("its interval is {:?}, not {:?}", advert.interval, self.config.election.interval);
+            let what =
+                format!("its interval is {:?}, not {:?}", advert.interval, self.config.election.interval);
             self.odd(desk, advert.from, Complaint::Interval, what);
         }
     }
@@ -166,7 +167,12 @@ impl Instance {
     fn hear_as_master(&mut self, desk: &mut Desk<'_, '_>, advert: &Advert) -> Ripple {
         let rank = self.compare(desk, advert);
         if self.is_owner() && advert.priority == OWNER && rank != Rank::Own {
-            self.odd(desk, advert.from, Complaint::Duel, String::from("it claims to own our addresses too (priority 255)"));
+            self.odd(
+                desk,
+                advert.from,
+                Complaint::Duel,
+                String::from("it claims to own our addresses too (priority 255)"),
+            );
             if rank != Rank::Better {
                 self.go_on_with_duel(desk);
             }
@@ -178,7 +184,12 @@ impl Instance {
             }
             Step::Assert => self.assert_ourselves(desk, advert),
             Step::Warn => {
-                self.odd(desk, advert.from, Complaint::OwnAddress, String::from("somebody has our own address"));
+                self.odd(
+                    desk,
+                    advert.from,
+                    Complaint::OwnAddress,
+                    String::from("somebody has our own address"),
+                );
                 Ripple::None
             }
             Step::Yield => {
@@ -192,9 +203,12 @@ impl Instance {
                 self.enter_backup(desk, why, Parting::Silent, at);
                 Ripple::Yielded
             }
-            Step::Ignore | Step::Hurry | Step::Accept | Step::AcceptForNow | Step::Discard | Step::TakeOver => {
-                Ripple::None
-            }
+            Step::Ignore
+            | Step::Hurry
+            | Step::Accept
+            | Step::AcceptForNow
+            | Step::Discard
+            | Step::TakeOver => Ripple::None,
         }
     }
 

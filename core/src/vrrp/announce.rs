@@ -53,7 +53,13 @@ impl Instance {
     }
 
     /// Announces one address that has just arrived, or a source address.
-    pub(super) fn announce_one(&mut self, desk: &mut Desk<'_, '_>, on: Interface, address: IpAddr, repeat: u32) {
+    pub(super) fn announce_one(
+        &mut self,
+        desk: &mut Desk<'_, '_>,
+        on: Interface,
+        address: IpAddr,
+        repeat: u32,
+    ) {
         self.announcing.pending.insert((on, address), repeat.min(MAX_PENDING));
         self.pump(desk);
     }

@@ -113,7 +113,9 @@ pub enum Step {
 #[must_use]
 pub fn step(role: Role, preempt: Preempt, happening: Happening) -> Step {
     match (role, happening) {
-        (Role::Init | Role::Fault, Happening::Heard(_) | Happening::Silence | Happening::Beat) => Step::Ignore,
+        (Role::Init | Role::Fault, Happening::Heard(_) | Happening::Silence | Happening::Beat) => {
+            Step::Ignore
+        }
 
         (Role::Backup, Happening::Silence) => Step::TakeOver,
         (Role::Backup, Happening::Beat) => Step::Ignore,

@@ -80,7 +80,8 @@ impl Routers {
     pub(super) fn settle_groups(&mut self, cx: &mut Context<'_>) {
         let mut changed = Vec::new();
         for group in self.groups.values_mut() {
-            let mut roles = group.config.members.iter().filter_map(|id| self.instances.get(id)).map(|i| i.role);
+            let mut roles =
+                group.config.members.iter().filter_map(|id| self.instances.get(id)).map(|i| i.role);
             let Some(first) = roles.next() else { continue };
             if roles.all(|role| role == first) && first != group.role {
                 group.role = first;

@@ -208,8 +208,7 @@ impl Instance {
                 (Version::V2, Authentication::None) | (Version::V3, _) => None,
             },
         };
-        let form =
-            if config.transport.plain_checksum { ChecksumForm::Plain } else { ChecksumForm::Pseudo };
+        let form = if config.transport.plain_checksum { ChecksumForm::Plain } else { ChecksumForm::Pseudo };
         let mut put = |to: IpAddr, hops: u8| {
             let payload = advertisement.emit(from, to, form);
             desk.cx.out.act(Action::Advertise { on, from, to, hops, payload });
@@ -284,7 +283,8 @@ impl Instance {
     }
 
     pub(super) fn arm_retry(&mut self, desk: &mut Desk<'_, '_>) {
-        match self.holds.iter().filter_map(Hold::retry_at).min() {
+        let deaf = desk.world.listens_at(&self.config).and_then(|at| desk.world.deaf.get(&at).copied());
+        match self.holds.iter().filter_map(Hold::retry_at).chain(deaf).min() {
             Some(at) => self.arm(desk, RouterTimer::AddressRetry, at),
             None => self.disarm(desk, RouterTimer::AddressRetry),
         }
@@ -380,9 +380,11 @@ impl Instance {
             role: self.role,
             since: self.since,
             priority: PriorityStatus { effective: self.effective, base: self.config.election.priority },
-            master: self.heard.master.filter(|_| self.role != Role::Master).map(|(address, priority, heard)| {
-                MasterStatus { address, priority, heard }
-            }),
+            master: self
+                .heard
+                .master
+                .filter(|_| self.role != Role::Master)
+                .map(|(address, priority, heard)| MasterStatus { address, priority, heard }),
             faults,
             addresses: self
                 .holds
@@ -400,17 +402,36 @@ impl Instance {
 
     /// What must hold after every input.
     pub(super) fn check_invariants(&self) {
-        debug_assert_eq!(self.role == Role::Master, self.clock.advert_at.is_some(), "{} advert timer", self.name());
-        debug_assert_eq!(self.role == Role::Backup, self.clock.down_at.is_some(), "{} down timer", self.name());
+        debug_assert_eq!(
+            self.role == Role::Master,
+            self.clock.advert_at.is_some(),
+            "{} advert timer",
+            self.name()
+        );
+        debug_assert_eq!(
+            self.role == Role::Backup,
+            self.clock.down_at.is_some(),
+            "{} down timer",
+            self.name()
+        );
         let stepped_aside = self.duel == Some(Duel::SteppedAside);
         if self.is_owner() && !stepped_aside {
             debug_assert_eq!(self.effective, OWNER, "{} is the owner", self.name());
         } else {
             debug_assert!((1..=election::HIGHEST).contains(&self.effective), "{} priority", self.name());
         }
-        let may_want = self.role == Role::Master || self.standing.leaving.as_ref().is_some_and(Leaving::holds);
-        debug_assert!(may_want || self.holds.iter().all(|hold| !hold.wanted), "{} wants addresses", self.name());
-        debug_assert!(self.role != Role::Master || self.standing.faults.is_empty(), "{} faulty master", self.name());
+        let may_want =
+            self.role == Role::Master || self.standing.leaving.as_ref().is_some_and(Leaving::holds);
+        debug_assert!(
+            may_want || self.holds.iter().all(|hold| !hold.wanted),
+            "{} wants addresses",
+            self.name()
+        );
+        debug_assert!(
+            self.role != Role::Master || self.standing.faults.is_empty(),
+            "{} faulty master",
+            self.name()
+        );
         debug_assert!(self.standing.leaving.is_none() || self.role == Role::Init, "{} leaves", self.name());
         debug_assert!(self.counters.release_master <= self.counters.become_master);
     }

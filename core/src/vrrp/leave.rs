@@ -78,8 +78,10 @@ impl Instance {
 
     /// While leaving, an advertisement was heard.
     pub(super) fn hear_successor(&mut self, desk: &mut Desk<'_, '_>, advert: &Advert) {
-        let is_peer = advert.priority != election::FAREWELL && desk.world.source(&self.config) != Some(advert.from);
-        if let Some(leaving) = self.standing.leaving.as_mut().filter(|l| is_peer && l.stage == Stage::Waiting) {
+        let is_peer =
+            advert.priority != election::FAREWELL && desk.world.source(&self.config) != Some(advert.from);
+        if let Some(leaving) = self.standing.leaving.as_mut().filter(|l| is_peer && l.stage == Stage::Waiting)
+        {
             leaving.stage = Stage::Heard;
             let at = desk.now() + HANDOVER_GRACE;
             self.arm(desk, RouterTimer::Leave, at);

@@ -95,9 +95,8 @@ impl Links {
         match notice {
             KernelNotice::Link(link) => self.learn_link(link),
             KernelNotice::LinkGone(index) => self.forget_link(*index),
-            KernelNotice::Address { on, address, marked, tentative } => {
-                self.learn_address(*on, Reported { address: *address, marked: *marked, tentative: *tentative })
-            }
+            KernelNotice::Address { on, address, marked, tentative } => self
+                .learn_address(*on, Reported { address: *address, marked: *marked, tentative: *tentative }),
             KernelNotice::AddressGone { on, address } => self.forget_address(*on, *address),
             KernelNotice::ResyncBegin => {
                 self.dump = Some(Dump { began: now, ..Dump::default() });

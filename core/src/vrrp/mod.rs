@@ -11,8 +11,8 @@ mod announce;
 pub mod election;
 mod group;
 mod instance;
-mod leave;
 mod lease;
+mod leave;
 mod links;
 mod priority;
 mod receive;
@@ -23,8 +23,8 @@ mod status;
 mod transition;
 mod world;
 
-pub use leave::{HANDOVER_GRACE, LEAVE_AT_MOST};
 pub use lease::{lease_for, lease_is_safe};
+pub use leave::{HANDOVER_GRACE, LEAVE_AT_MOST};
 pub use receive::Packet;
 pub use status::{AddressStatus, Counters, MasterStatus, PriorityStatus, RouterStatus};
 
@@ -73,7 +73,8 @@ impl Routers {
     pub(crate) fn new(config: &Config) -> Routers {
         let mut world = World::default();
         world.configure(config);
-        let instance = |config: &alloc::sync::Arc<_>| Instance::new(alloc::sync::Arc::clone(config), Time::ZERO);
+        let instance =
+            |config: &alloc::sync::Arc<_>| Instance::new(alloc::sync::Arc::clone(config), Time::ZERO);
         Routers {
             instances: config.instances.iter().map(|(id, config)| (*id, instance(config))).collect(),
             groups: reload::groups(config, &BTreeMap::new()),
@@ -139,7 +140,8 @@ impl Routers {
             self.on_unsent(cx, *on, *errno);
             return;
         }
-        let usable = |routers: &Routers, on: Interface| routers.world.links.link(on).map(|l| l.up && l.running);
+        let usable =
+            |routers: &Routers, on: Interface| routers.world.links.link(on).map(|l| l.up && l.running);
         let before = match notice {
             KernelNotice::Link(link) => usable(self, link.interface),
             KernelNotice::LinkGone(_)
@@ -158,7 +160,6 @@ impl Routers {
         }
         for on in &change.links_gone {
             self.unsent.remove(on);
-            self.receptions.forget_link(*on);
             self.everyone(cx, |instance, desk| instance.on_link_gone(desk, *on));
         }
         if let Some(link) = change.link.and_then(|on| self.world.links.link(on)) {
@@ -196,7 +197,8 @@ impl Routers {
     fn on_address_gone(&mut self, cx: &mut Context<'_>, on: Interface, address: ipnet::IpNet) {
         let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
         for id in ids {
-            let lost = self.at_desk(cx, id, |instance, desk| instance.on_address_gone(desk, on, address)).flatten();
+            let lost =
+                self.at_desk(cx, id, |instance, desk| instance.on_address_gone(desk, on, address)).flatten();
             let Some(address) = lost else { continue };
             for member in self.together(id) {
                 self.at_desk(cx, member, |instance, desk| {
@@ -219,7 +221,12 @@ impl Routers {
     }
 
     /// An answer; false when it is not to one of our requests.
-    pub(crate) fn on_done(&mut self, cx: &mut Context<'_>, ticket: Ticket, result: Result<(), Errno>) -> bool {
+    pub(crate) fn on_done(
+        &mut self,
+        cx: &mut Context<'_>,
+        ticket: Ticket,
+        result: Result<(), Errno>,
+    ) -> bool {
         self.wake(cx);
         let Some(asked) = self.tickets.take(ticket) else { return false };
         match asked {
@@ -230,7 +237,9 @@ impl Routers {
             Asked::Receive(on, at) => self.on_received(cx, on, at, ticket, result),
             Asked::Leftover(_, address) => match result {
                 Ok(()) | Err(Errno::EADDRNOTAVAIL | Errno::ENODEV) => {}
-                Err(errno) => cx.out.tell(Event::Refused { what: format!("remove leftover {address}"), errno }),
+                Err(errno) => {
+                    cx.out.tell(Event::Refused { what: format!("remove leftover {address}"), errno })
+                }
             },
             Asked::Script => {}
         }

@@ -80,7 +80,7 @@ pub(super) fn faults(world: &World, config: &InstanceConfig) -> BTreeSet<Fault> 
         }
         (Some(_), _) => {}
     }
-    if world.listens_at(config).is_some_and(|at| world.deaf.contains(&at)) {
+    if world.listens_at(config).is_some_and(|at| world.deaf.contains_key(&at)) {
         faults.insert(Fault::Deaf(interface.clone()));
     }
     faults
@@ -146,7 +146,8 @@ impl Instance {
         match &config.transport.to {
             Destination::Multicast(_) => {}
             Destination::Unicast(_) => {
-                if let (Some(on), Some(source)) = (desk.world.interface(&config), desk.world.source(&config)) {
+                if let (Some(on), Some(source)) = (desk.world.interface(&config), desk.world.source(&config))
+                {
                     self.announce_one(desk, on, source, 1);
                 }
             }

@@ -9,11 +9,9 @@ use super::start::reception_words;
 use super::world::{Asked, Tickets};
 use crate::action::Action;
 use crate::event::{Event, Role};
-use crate::id::{InstanceId, Interface, Ticket};
+use crate::id::{Interface, Ticket};
 use crate::input::Errno;
 use crate::outbox::Context;
-use crate::time::Time;
-use crate::timers::{RouterTimer, TimerKey};
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 
@@ -27,16 +25,6 @@ pub(super) struct Receptions {
 struct Reception {
     ticket: Option<Ticket>,
     attempts: u32,
-    retry: Option<Time>,
-}
-
-impl Receptions {
-    /// A link is gone; the kernel has closed what was open on it.
-    pub(super) fn forget_link(&mut self, on: Interface) {
-        for ((_, _), reception) in self.open.iter_mut().filter(|((link, _), _)| *link == on) {
-            reception.retry = None;
-        }
-    }
 }
 
 fn ask(cx: &mut Context<'_>, tickets: &mut Tickets, on: Interface, at: IpAddr, open: bool) -> Ticket {
@@ -70,7 +58,7 @@ impl Routers {
                 continue;
             }
             let ticket = Some(ask(cx, &mut self.tickets, on, at, true));
-            self.receptions.open.insert((on, at), Reception { ticket, attempts: 0, retry: None });
+            self.receptions.open.insert((on, at), Reception { ticket, attempts: 0 });
         }
     }
 
@@ -101,55 +89,43 @@ impl Routers {
         ticket: Ticket,
         result: Result<(), Errno>,
     ) {
-        let Some(reception) = self.receptions.open.get_mut(&(on, at)).filter(|r| r.ticket == Some(ticket)) else {
+        let Some(reception) = self.receptions.open.get_mut(&(on, at)).filter(|r| r.ticket == Some(ticket))
+        else {
             return;
         };
         reception.ticket = None;
         match result {
             Ok(()) => {
                 reception.attempts = 0;
-                if self.world.deaf.remove(&(on, at)) {
+                if self.world.deaf.remove(&(on, at)).is_some() {
                     self.settle(cx);
                 }
             }
             Err(errno) => {
-                let is_first = reception.attempts == 0;
-                reception.retry = Some(cx.now + retry_after(reception.attempts));
+                let retry = cx.now + retry_after(reception.attempts);
                 reception.attempts = reception.attempts.saturating_add(1);
-                if is_first {
+                if self.world.deaf.insert((on, at), retry).is_none() {
                     let name = self.world.links.link(on).map_or("?", |link| &*link.name);
                     cx.out.tell(Event::Refused { what: reception_words(name), errno });
-                    self.world.deaf.insert((on, at));
                     self.settle(cx);
                 }
-                self.arm_reception_retry(cx);
-            }
-        }
-    }
-
-    /// Uses the address retry of one instance that needs the reception.
-    fn arm_reception_retry(&mut self, cx: &mut Context<'_>) {
-        let Routers { receptions, instances, world, .. } = self;
-        for (key, reception) in &receptions.open {
-            let user: Option<InstanceId> =
-                instances.values().find(|i| world.listens_at(&i.config) == Some(*key)).map(Instance::id);
-            if let (Some(retry), Some(user)) = (reception.retry, user) {
-                let timer = TimerKey::Router(user, RouterTimer::AddressRetry);
-                if cx.timers.at(timer).is_none_or(|at| at > retry) {
-                    cx.timers.arm(timer, retry);
-                }
+                self.everyone(cx, Instance::arm_retry);
             }
         }
     }
 
     /// Tries again what was refused, when its time has come.
     pub(super) fn retry_receptions(&mut self, cx: &mut Context<'_>) {
-        let Routers { receptions, tickets, .. } = self;
-        for ((on, at), reception) in &mut receptions.open {
-            if reception.retry.take_if(|retry| *retry <= cx.now).is_some() {
-                reception.ticket = Some(ask(cx, tickets, *on, *at, true));
+        let due: BTreeSet<(Interface, IpAddr)> =
+            self.world.deaf.iter().filter(|(_, retry)| **retry <= cx.now).map(|(key, _)| *key).collect();
+        for (on, at) in due {
+            let Some(reception) = self.receptions.open.get_mut(&(on, at)) else { continue };
+            self.world.deaf.insert((on, at), cx.now + retry_after(reception.attempts));
+            if let Some(old) = reception.ticket.take() {
+                self.tickets.take(old);
             }
+            reception.ticket = Some(ask(cx, &mut self.tickets, on, at, true));
         }
-        self.arm_reception_retry(cx);
+        self.everyone(cx, Instance::arm_retry);
     }
 }

@@ -71,11 +71,9 @@ impl Routers {
         self.at_desk(cx, id, |instance, desk| {
             instance.finish_leaving(desk);
             match instance.role {
-                Role::Master => {
-                    let at = desk.now();
-                    instance.enter_backup(desk, Why::Reload, Parting::Farewell, at);
-                }
-                Role::Init | Role::Backup | Role::Fault => {}
+                // Its scripts hear FAULT, as with keepalived.
+                Role::Master | Role::Backup => instance.enter_fault(desk, Why::Reload),
+                Role::Init | Role::Fault => {}
             }
             instance.enter_init(desk, Why::Reload);
             for hold in &mut instance.holds {
@@ -92,7 +90,12 @@ impl Routers {
             .groups
             .values()
             .filter(|group| {
-                group.config.members.iter().filter_map(|id| self.instances.get(id)).any(|i| i.role != Role::Master)
+                group
+                    .config
+                    .members
+                    .iter()
+                    .filter_map(|id| self.instances.get(id))
+                    .any(|i| i.role != Role::Master)
             })
             .flat_map(|group| group.config.members.iter().copied())
             .collect();

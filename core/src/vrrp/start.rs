@@ -44,7 +44,8 @@ impl Routers {
             self.world.links.all().map(|(on, name, a)| (on, name.clone(), a.address, a.marked)).collect();
         for (on, name, address, marked) in found {
             let holder = self.instances.values().find_map(|instance| {
-                let hold = instance.config.addresses.iter().find(|a| a.address == address && a.interface == name);
+                let hold =
+                    instance.config.addresses.iter().find(|a| a.address == address && a.interface == name);
                 hold.map(|_| instance.id())
             });
             match holder {
@@ -79,7 +80,11 @@ impl Routers {
         let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
         // Who has a fault itself goes first, and says why; the others of its group follow.
         for id in &ids {
-            let fault = self.instances.get(id).and_then(|i| i.standing.faults.first()).map(super::priority::Fault::describe);
+            let fault = self
+                .instances
+                .get(id)
+                .and_then(|i| i.standing.faults.first())
+                .map(super::priority::Fault::describe);
             if let Some(what) = fault {
                 self.fail(cx, *id, &Why::Tracked { what });
             }
@@ -109,7 +114,9 @@ impl Routers {
 
     /// Nothing stands in the way (any more): from INIT or FAULT to BACKUP, and on to MASTER for an owner.
     fn take_part(&mut self, cx: &mut Context<'_>, id: InstanceId) {
-        let Some(instance) = self.instances.get(&id).filter(|instance| !instance.standing.away) else { return };
+        let Some(instance) = self.instances.get(&id).filter(|instance| !instance.standing.away) else {
+            return;
+        };
         let recovered = match instance.role {
             Role::Init => false,
             Role::Fault => true,
@@ -134,7 +141,6 @@ impl Routers {
     }
 }
 
-
 impl Instance {
     /// How long a backup waits at first: not at all as the owner; all of `Master_Down` otherwise, whatever `state`
     /// says, except for a member of a sync group that wishes to be master.
@@ -151,7 +157,8 @@ impl Instance {
 
     fn sweep(&mut self, desk: &mut Desk<'_, '_>, address: IpNet, interface: &str, adopted: bool) {
         let id = self.id();
-        let hold = self.holds.iter_mut().find(|h| h.spec.address == address && &*h.spec.interface == interface);
+        let hold =
+            self.holds.iter_mut().find(|h| h.spec.address == address && &*h.spec.interface == interface);
         if let Some(hold) = hold.filter(|_| !adopted) {
             hold.sweep(desk, id);
         }
@@ -199,7 +206,11 @@ impl Instance {
             Role::Master => {
                 let silent = now.since(self.clock.sent);
                 if silent > self.master_down() {
-                    let what = format!("the daemon was not scheduled for {}.{:03} s", silent.as_secs(), silent.subsec_millis());
+                    let what = format!(
+                        "the daemon was not scheduled for {}.{:03} s",
+                        silent.as_secs(),
+                        silent.subsec_millis()
+                    );
                     let at = now + self.listening_time();
                     self.enter_backup(desk, Why::Tracked { what }, Parting::Silent, at);
                 }

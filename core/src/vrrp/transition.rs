@@ -56,7 +56,13 @@ impl Instance {
     }
 
     /// Becomes backup, with `Master_Down` ending at `down_at`.
-    pub(super) fn enter_backup(&mut self, desk: &mut Desk<'_, '_>, why: Why, parting: Parting, down_at: Time) {
+    pub(super) fn enter_backup(
+        &mut self,
+        desk: &mut Desk<'_, '_>,
+        why: Why,
+        parting: Parting,
+        down_at: Time,
+    ) {
         let from = self.part(desk, parting, Role::Backup);
         self.standing.wishes_master = false;
         self.arm(desk, RouterTimer::MasterDown, down_at);
@@ -159,7 +165,8 @@ pub(super) fn run_hooks(
         desk.run(command, &[]);
     }
     if let Some(command) = &notify.any {
-        let extra: Vec<String> = [what, name, word].into_iter().map(String::from).chain([priority.to_string()]).collect();
+        let extra: Vec<String> =
+            [what, name, word].into_iter().map(String::from).chain([priority.to_string()]).collect();
         desk.run(command, &extra);
     }
 }

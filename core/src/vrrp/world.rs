@@ -43,8 +43,8 @@ pub(super) struct World {
     pub(super) vips: BTreeSet<IpAddr>,
     /// Before this time no deadline ends and no advertisement is heard (`vrrp_startup_delay`).
     pub(super) quiet_until: Time,
-    /// Receptions the kernel refused; who depends on one must not believe the silence.
-    pub(super) deaf: BTreeSet<(Interface, IpAddr)>,
+    /// Receptions the kernel refused, and when they are tried again; who depends on one must not believe the silence.
+    pub(super) deaf: BTreeMap<(Interface, IpAddr), Time>,
 }
 
 impl World {
@@ -103,8 +103,9 @@ impl World {
 
     /// Whether a configured source is on the interface.
     pub(super) fn holds_source(&self, config: &InstanceConfig, source: IpAddr) -> bool {
-        self.interface(config)
-            .is_some_and(|on| self.links.addresses(on).iter().any(|a| a.address.addr() == source && !a.tentative))
+        self.interface(config).is_some_and(|on| {
+            self.links.addresses(on).iter().any(|a| a.address.addr() == source && !a.tentative)
+        })
     }
 
     /// Where an instance hears advertisements: the group, or its own address.

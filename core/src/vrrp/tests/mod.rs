@@ -1,1 +1,11 @@
+//! One behaviour per file, driven through [`Routers`] with a clock of our own.
 
+mod backup;
+mod bench;
+mod defects;
+mod faults;
+mod groups;
+mod leasing;
+mod leaving;
+mod master;
+mod traces;
