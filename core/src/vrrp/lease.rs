@@ -11,11 +11,11 @@ use crate::config::model::InstanceConfig;
 use core::time::Duration;
 
 /// The kernel's grain, and the shortest lease.
-pub const GRAIN: Duration = Duration::from_secs(1);
+const GRAIN: Duration = Duration::from_secs(1);
 /// The longest lease: far below what the kernel's field holds.
-pub const LONGEST: Duration = Duration::from_secs(86_400);
+const LONGEST: Duration = Duration::from_secs(86_400);
 /// A lease is renewed this many times in its life.
-pub const RENEWALS: u32 = 3;
+const RENEWALS: u32 = 3;
 
 /// The kernel lifetime of the addresses of `config`.
 #[must_use]

@@ -21,7 +21,7 @@ pub const HANDOVER_GRACE: Duration = Duration::from_millis(30);
 /// The longest wait for a peer.
 pub const LEAVE_AT_MOST: Duration = Duration::from_secs(1);
 /// The longest wait for the kernel to have removed the addresses.
-pub const REMOVE_AT_MOST: Duration = Duration::from_millis(500);
+const REMOVE_AT_MOST: Duration = Duration::from_millis(500);
 
 /// A clean departure that is under way.
 #[derive(Debug)]

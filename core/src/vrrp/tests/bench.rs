@@ -12,21 +12,21 @@ use alloc::sync::Arc;
 use alloc::vec;
 use core::net::IpAddr;
 
-pub(super) const ID: InstanceId = InstanceId(1);
-pub(super) const ETH0: Interface = Interface(2);
-pub(super) const OURS: &str = "192.0.2.10";
-pub(super) const PEER: &str = "192.0.2.20";
-pub(super) const VIP: &str = "192.0.2.100/24";
+pub(in crate::vrrp) const ID: InstanceId = InstanceId(1);
+pub(in crate::vrrp) const ETH0: Interface = Interface(2);
+pub(in crate::vrrp) const OURS: &str = "192.0.2.10";
+pub(in crate::vrrp) const PEER: &str = "192.0.2.20";
+pub(in crate::vrrp) const VIP: &str = "192.0.2.100/24";
 
-pub(super) fn ip(text: &str) -> IpAddr {
+pub(in crate::vrrp) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-pub(super) fn ms(ms: u64) -> Duration {
+pub(in crate::vrrp) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-pub(super) fn instance(id: u32, priority: u8) -> InstanceConfig {
+pub(in crate::vrrp) fn instance(id: u32, priority: u8) -> InstanceConfig {
     InstanceConfig {
         id: InstanceId(id),
         name: alloc::format!("VI_{id}").into(),
@@ -78,17 +78,22 @@ pub(super) fn instance(id: u32, priority: u8) -> InstanceConfig {
     }
 }
 
-pub(super) fn config(instances: Vec<InstanceConfig>) -> Config {
+pub(in crate::vrrp) fn config(instances: Vec<InstanceConfig>) -> Config {
     Config { instances: instances.into_iter().map(|i| (i.id, Arc::new(i))).collect(), ..Config::default() }
 }
 
-pub(super) fn v3(mut config: InstanceConfig) -> InstanceConfig {
+pub(in crate::vrrp) fn v3(mut config: InstanceConfig) -> InstanceConfig {
     config.router.version = Version::V3;
     config
 }
 
 /// What a peer with the same configuration, except for these, would send.
-pub(super) fn advert_of(config: &InstanceConfig, from: &str, priority: u8, interval: Duration) -> Vec<u8> {
+pub(in crate::vrrp) fn advert_of(
+    config: &InstanceConfig,
+    from: &str,
+    priority: u8,
+    interval: Duration,
+) -> Vec<u8> {
     let addresses: Vec<IpAddr> = config.addresses.iter().map(|a| a.address.addr()).collect();
     Advertisement {
         version: config.router.version,
@@ -104,7 +109,7 @@ pub(super) fn advert_of(config: &InstanceConfig, from: &str, priority: u8, inter
     .emit(ip(from), ip("224.0.0.18"), ChecksumForm::Pseudo)
 }
 
-pub(super) struct Bench {
+pub(in crate::vrrp) struct Bench {
     pub(super) routers: Routers,
     pub(super) out: Outbox,
     pub(super) timers: Timers,
@@ -113,6 +118,8 @@ pub(super) struct Bench {
     pub(super) left: u32,
     /// What the kernel says to address requests; `None`: nothing.
     pub(super) answer: Option<Result<(), Errno>>,
+    /// What it says to receptions.
+    pub(super) receive: Result<(), Errno>,
     pub(super) first: InstanceConfig,
 }
 
@@ -126,6 +133,7 @@ impl Bench {
             seen: Vec::new(),
             left: 0,
             answer: Some(Ok(())),
+            receive: Ok(()),
             first: (**config.instances.values().next().unwrap()).clone(),
         }
     }
@@ -177,7 +185,8 @@ impl Bench {
             self.seen.push((self.now, action.clone()));
             let answer = match action {
                 Action::Address { ticket, .. } => self.answer.map(|answer| (ticket, answer)),
-                Action::Receive { ticket, .. } | Action::Script { ticket, .. } => Some((ticket, Ok(()))),
+                Action::Receive { ticket, .. } => Some((ticket, self.receive)),
+                Action::Script { ticket, .. } => Some((ticket, Ok(()))),
                 _ => None,
             };
             if let Some((ticket, result)) = answer {
@@ -279,7 +288,7 @@ impl Bench {
     }
 }
 
-pub(super) fn link(up: bool) -> KernelNotice {
+pub(in crate::vrrp) fn link(up: bool) -> KernelNotice {
     KernelNotice::Link(Link {
         interface: ETH0,
         name: "eth0".into(),
@@ -292,6 +301,6 @@ pub(super) fn link(up: bool) -> KernelNotice {
     })
 }
 
-pub(super) fn gone(address: &str) -> KernelNotice {
+pub(in crate::vrrp) fn gone(address: &str) -> KernelNotice {
     KernelNotice::AddressGone { on: ETH0, address: address.parse().unwrap() }
 }

@@ -1,7 +1,7 @@
 //! One behaviour per file, driven through [`Routers`] with a clock of our own.
 
 mod backup;
-mod bench;
+pub(super) mod bench;
 mod defects;
 mod faults;
 mod groups;
