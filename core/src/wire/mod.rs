@@ -1,1 +1,6 @@
 //! Codecs: total parsing of untrusted bytes, infallible emission.
+//!
+//! Nothing in here keeps state, panics on input, or decides what a packet means for an election.
+
+pub mod checksum;
+pub mod vrrp;
