@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use verdict::{Failure, Passed, fail};
+pub(crate) use verdict::{printable, words};
 
 /// Runs operators' commands: real processes in production, a model under simulation.
 pub trait Scripts: Clone + 'static {
@@ -35,6 +36,9 @@ pub trait Scripts: Clone + 'static {
     }
 }
 
+/// The longest time that is told apart from for ever, so that sums of times stay representable.
+pub(crate) const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// Carries out `probe` within `within`.
 pub async fn run<F: Fabric, S: Scripts>(fabric: &F, scripts: &S, probe: &Probe, within: Duration) -> Outcome {
     let started = Instant::now();
@@ -42,7 +46,7 @@ pub async fn run<F: Fabric, S: Scripts>(fabric: &F, scripts: &S, probe: &Probe, 
         Probe::Script { command, broken: None } => return scripts.run(command, within).await,
         Probe::Script { broken: Some(reason), .. } => fail(CheckCode::ScriptMissing, reason),
         Probe::Tcp { .. } | Probe::SslHello { .. } | Probe::Tls { .. } | Probe::Http(_) => {
-            over_network(fabric, probe, started + within).await
+            over_network(fabric, probe, started + within.min(LONGEST)).await
         }
     };
     verdict::outcome(result, started.elapsed())

@@ -3,6 +3,7 @@
 //! Bounded by the probe's own connect time and by the end of the whole run. From here on the connection ends with a
 //! reset, so that a check leaves no TIME_WAIT behind (haproxy 3.3).
 
+use super::LONGEST;
 use super::verdict::{Failure, fail, words};
 use crate::fabric::Fabric;
 use standfast_core::input::CheckCode;
@@ -18,8 +19,7 @@ pub(super) async fn connect<F: Fabric>(
     within: Duration,
     end: Instant,
 ) -> Result<F::Stream, Failure> {
-    // A time beyond what the clock can hold is no limit of its own.
-    let until = Instant::now().checked_add(within).map_or(end, |at| at.min(end));
+    let until = end.min(Instant::now() + within.min(LONGEST));
     match timeout_at(until, fabric.connect(to)).await {
         Err(_) => fail(CheckCode::L4Timeout, ""),
         Ok(Ok(stream)) => {
