@@ -221,15 +221,10 @@ fn a_falling_server_counts_its_strikes_aloud() {
         run = bench.next_run();
     }
     let fell = (9, 9, false);
-    assert_eq!(seen, [
-        (9, 9, true),
-        (1, 3, false),
-        (2, 3, false),
-        (0, 3, false),
-        (1, 3, false),
-        (2, 3, false),
-        fell
-    ]);
+    assert_eq!(
+        seen,
+        [(9, 9, true), (1, 3, false), (2, 3, false), (0, 3, false), (1, 3, false), (2, 3, false), fell]
+    );
 }
 
 #[test]
