@@ -6,7 +6,7 @@
 //! [`TAIL`] bytes are kept for the operator; whatever it prints, it neither blocks nor fills memory.
 
 use super::accounts::{Account, account};
-use super::process_sys::{die_with_parent, signal_group};
+use super::process_sys::{detach, signal_group};
 use crate::check::Scripts;
 use crate::check::{LONGEST, printable, words};
 use standfast_core::config::model::Command;
@@ -245,7 +245,7 @@ fn prepare(program: &str, account: Option<Account>, listen: bool) -> tokio::proc
         // With this std drops the supplementary groups as well.
         command.uid(uid).gid(gid);
     }
-    die_with_parent(&mut command);
+    detach(&mut command);
     command
 }
 
