@@ -1,5 +1,10 @@
 //! What the check tests share: a plain tokio fabric, servers that misbehave, probes, commands.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::manual_async_fn,
+    reason = "a test fails by panicking; futures here are static"
+)]
 
 use standfast_core::config::model::{Bind, Command, Expect, HttpProbe, Probe, TlsProbe};
 use standfast_core::input::Outcome;
