@@ -7,4 +7,3 @@
 
 pub mod des;
 pub mod hash;
-pub mod net;

@@ -252,7 +252,14 @@ impl World {
 
     /// Kills the daemon of `host`: its kernel keeps what it holds.
     pub fn kill(&mut self, host: usize) {
-        self.hosts[host].process = None;
+        let h = &mut self.hosts[host];
+        h.killed |= h.process.is_some();
+        h.process = None;
+    }
+
+    /// Lets the daemon of `host` stop; nobody starts it again.
+    pub fn stop_for_good(&mut self, host: usize) {
+        self.stop(host);
     }
 
     /// Asks the daemon of `host` to stop.

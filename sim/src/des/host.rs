@@ -46,6 +46,8 @@ pub struct Host {
     pub rng: Rng,
     /// Frames of its segments do not reach it or leave it, and it has no carrier: a count of overlapping faults.
     pub unplugged: u32,
+    /// Its last daemon was killed, not stopped.
+    pub killed: bool,
 }
 
 /// A running, or frozen, daemon.

@@ -125,6 +125,8 @@ pub struct Setting {
     pub apply: Duration,
     /// Clients.
     pub clients: usize,
+    /// Clients try so often.
+    pub probe: Duration,
     /// Keep the trace in words.
     pub words: bool,
     /// A deliberate mistake of the world, which the invariants must report.
@@ -180,10 +182,8 @@ pub struct Watch {
     pub last_transition: String,
     /// Events so far.
     pub events: u64,
-    /// Addresses that two kernels held at once, since when and whom, while [`Watch::sole`] is on.
-    pub doubled: Option<(Time, IpNet)>,
-    /// Two kernels must not hold one address now.
-    pub sole: bool,
+    /// Addresses that two kernels must not hold at once now.
+    pub sole: BTreeSet<IpNet>,
     /// The last advertisement seen, for noise.
     pub last_advert: Option<Frame>,
 }
@@ -198,7 +198,7 @@ impl World {
             names.into_iter().zip((FIRST_LINK..).map(Interface)).collect();
         let hosts: Vec<Host> = specs.iter().zip(0_u64..).map(|(spec, nth)| host(spec, &numbers, rng.fork(nth))).collect();
         let ports = specs.len() + setting.clients;
-        let clients = (specs.len()..ports).map(|port| Client::new(port)).collect();
+        let clients = (specs.len()..ports).map(|port| Client::new(port, setting.probe)).collect();
         let mut world = World {
             now: Time::ZERO,
             routers: routers(specs.iter().map(|spec| &*spec.config)),
@@ -215,6 +215,9 @@ impl World {
         };
         for host in 0..specs.len() {
             world.launch(host);
+        }
+        for client in 0..setting.clients {
+            world.queue.push(Time::ZERO + setting.probe, Event::Probe { client });
         }
         world
     }
@@ -271,6 +274,7 @@ impl World {
     pub(crate) fn launch(&mut self, host: usize) {
         let h = &mut self.hosts[host];
         h.generation += 1;
+        h.killed = false;
         let seed = Seed(h.rng.fork(h.generation).next_u64());
         let node = Node::new(h.config.clone(), seed, self.now);
         h.process = Some(Process { node, wake: 0, frozen: None, stopping: false, seen: Seen::default() });
@@ -535,5 +539,6 @@ fn host(spec: &Spec, numbers: &BTreeMap<Arc<str>, Interface>, rng: Rng) -> Host 
         generation: 0,
         rng: rng.fork(2),
         unplugged: 0,
+        killed: false,
     }
 }
