@@ -69,7 +69,14 @@ pub fn guess_language(path: &str, text: &str) -> Language {
         return Language::Haproxy;
     }
     let sections = ["global", "defaults", "frontend", "backend", "listen"];
-    let blocks = ["global_defs", "vrrp_instance", "vrrp_script", "vrrp_sync_group", "virtual_server", "static_ipaddress"];
+    let blocks = [
+        "global_defs",
+        "vrrp_instance",
+        "vrrp_script",
+        "vrrp_sync_group",
+        "virtual_server",
+        "static_ipaddress",
+    ];
     for line in text.lines() {
         let word = line.trim_start().split(['{', ' ', '\t', '\r']).next().unwrap_or("");
         if blocks.contains(&word) {

@@ -15,6 +15,9 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use ipnet::{IpNet, Ipv4Net};
 
+/// The most addresses of one block.
+pub(super) const MAX_HELD: usize = 1024;
+
 /// An address as written; its interface may still be that of its virtual router.
 #[derive(Clone, Debug)]
 pub(super) struct AddressDraft {
@@ -28,6 +31,16 @@ pub(super) struct AddressDraft {
 /// Reads the lines of a block.
 pub(super) fn read(list: &mut Vec<AddressDraft>, desk: &mut Desk<'_>, block: &Statement) {
     for line in block.body.iter().flatten() {
+        if list.len() >= MAX_HELD {
+            let message = format!("more than {MAX_HELD} addresses in one virtual router");
+            desk.error(
+                line.span(),
+                codes::OUT_OF_RANGE,
+                message,
+                "use a vrrp_instance of its own for the rest",
+            );
+            return;
+        }
         list.extend(one(desk, line));
     }
 }
@@ -52,7 +65,8 @@ fn net(desk: &mut Desk<'_>, word: &Word) -> Option<IpNet> {
     if word.poisoned {
         return None;
     }
-    let (address, length) = word.text.split_once('/').map_or((word.text.as_str(), None), |(a, l)| (a, Some(l)));
+    let (address, length) =
+        word.text.split_once('/').map_or((word.text.as_str(), None), |(a, l)| (a, Some(l)));
     let Ok(address) = address.parse::<IpAddr>() else {
         let help = "ADDRESS or ADDRESS/PREFIX, one on each line";
         desk.error(word.span(), codes::BAD_VALUE, format!("`{}` is not an IP address", word.text), help);
@@ -61,7 +75,9 @@ fn net(desk: &mut Desk<'_>, word: &Word) -> Option<IpNet> {
     let most = if address.is_ipv4() { 32 } else { 128 };
     let length = match length {
         None => Some(most),
-        Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+            digits.parse().ok()
+        }
         Some(_) => None,
     };
     let found = length.and_then(|length: u8| IpNet::new(address, length).ok());
@@ -110,15 +126,25 @@ fn option<'w>(
         "scope" => {
             let scope = value(desk)?;
             match scope_of(&scope.text) {
-                Some(_) if !v4 => desk.warn(word.span(), codes::EXTRA_WORDS, "IPv6 addresses have their scope in them", ""),
+                Some(_) if !v4 => {
+                    desk.warn(word.span(), codes::EXTRA_WORDS, "IPv6 addresses have their scope in them", "")
+                }
                 Some(found) => draft.how.scope = found,
                 None => {
                     let help = "global, site, link, host, nowhere, or 0 to 255";
-                    desk.error(scope.span(), codes::BAD_VALUE, format!("`{}` is not a scope", scope.text), help);
+                    desk.error(
+                        scope.span(),
+                        codes::BAD_VALUE,
+                        format!("`{}` is not a scope", scope.text),
+                        help,
+                    );
                 }
             }
         }
-        "brd" | "broadcast" => broadcast(desk, draft, value(desk)?),
+        "brd" | "broadcast" => {
+            let word = value(desk)?;
+            broadcast(desk, draft, word);
+        }
         "-nodad" => draft.how.dad = true,
         "no_track" => draft.tracked = false,
         "preferred_lft" => {
@@ -140,7 +166,12 @@ fn option<'w>(
         }
         "use_vmac" => {
             let message = "`use_vmac` is not served: the address would answer with the interface's own MAC";
-            desk.error(word.span(), codes::UNSERVED, message, "remove it; neighbours are told by gratuitous ARP");
+            desk.error(
+                word.span(),
+                codes::UNSERVED,
+                message,
+                "remove it; neighbours are told by gratuitous ARP",
+            );
         }
         _ if word.poisoned => {}
         other if other.parse::<IpNet>().is_ok() || other.parse::<IpAddr>().is_ok() => {
@@ -148,10 +179,11 @@ fn option<'w>(
             desk.error(word.span(), codes::EXTRA_WORDS, message, "one address on each line");
         }
         other => {
-            let known = ["brd", "broadcast", "dev", "scope", "label", "no_track", "preferred_lft", "noprefixroute"];
-            let help = crate::config::finding::nearest(other, known).map(|near| format!("did you mean `{near}`?"));
+            let known =
+                ["brd", "broadcast", "dev", "scope", "label", "no_track", "preferred_lft", "noprefixroute"];
+            let help = desk.near(other, known);
             let message = format!("unknown option `{other}` of an address");
-            desk.error(word.span(), codes::UNKNOWN_KEYWORD, message, &help.unwrap_or_default());
+            desk.error(word.span(), codes::UNKNOWN_KEYWORD, message, &help);
         }
     }
     Some(())

@@ -29,9 +29,16 @@ pub(super) fn draft(desk: &mut Desk<'_>, statement: &Statement, account: bool) -
     let argv = match line {
         // `</path`: can the file be opened?
         Some(path) => {
-            alloc::vec!["/bin/sh".to_string(), "-c".to_string(), ": < \"$0\"".to_string(), path.trim().to_string()]
+            alloc::vec![
+                "/bin/sh".to_string(),
+                "-c".to_string(),
+                ": < \"$0\"".to_string(),
+                path.trim().to_string()
+            ]
         }
-        None => argv(&at.text).filter(|words| words.first().is_some_and(|word| !word.is_empty())).unwrap_or_default(),
+        None => argv(&at.text)
+            .filter(|words| words.first().is_some_and(|word| !word.is_empty()))
+            .unwrap_or_default(),
     };
     if argv.is_empty() {
         let help = "inside \"…\", put an argument with blanks into '…'";
@@ -96,7 +103,8 @@ pub(super) fn settle(desk: &mut Desk<'_>, draft: &CommandDraft) -> (Command, Opt
         ScriptState::Insecure(who) => {
             if root {
                 let message = format!("{path} runs as root and could be changed by {who}");
-                let help = "let root own the file and its folders, and add enable_script_security to global_defs";
+                let help =
+                    "let root own the file and its folders, and add enable_script_security to global_defs";
                 desk.warn(draft.at.span(), codes::SCRIPT_SECURITY, message, help);
             }
             None

@@ -4,7 +4,7 @@
 //! ever on a definition that names itself.
 
 use super::codes;
-use super::reader::{Definition, MAX_EXPANDED, MAX_EXPANSION_DEPTH, Reader, name_like, span};
+use super::reader::{BodyLine, Definition, MAX_EXPANDED, MAX_EXPANSION_DEPTH, Reader, name_like, span};
 use super::text::{Ch, Line, Power, Text, blank, plain, trim};
 use crate::config::finding::Severity;
 use alloc::format;
@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Lines that follow a line that ended in a reference to several lines.
-type Lines = Vec<(Arc<Line>, Text)>;
+type Lines = Arc<[BodyLine]>;
 
 /// A reference: its name, its arguments, how many characters it takes, and whether it has braces.
 struct Reference {
@@ -74,13 +74,18 @@ impl Reader<'_> {
             }
             match self.definitions.get(&reference.name).cloned() {
                 Some(Definition::Value(value)) => {
-                    let value: Text = value.iter().map(|ch| place(ch.c, whole, ch.power)).collect();
+                    let value: Text = value.chars().map(|c| place(c, whole, Power::Plain)).collect();
                     self.expand_into(line, &value, out, command, depth + 1)?;
                 }
                 Some(Definition::Lines(lines)) if i == text.len() => return Ok(lines),
                 Some(Definition::Lines(_)) => {
                     let message = format!("{} stands for several lines and must end its line", plain(whole));
-                    self.error(span(line, whole), codes::DEFINITION, message, "put what follows it on a line of its own");
+                    self.error(
+                        span(line, whole),
+                        codes::DEFINITION,
+                        message,
+                        "put what follows it on a line of its own",
+                    );
                     return Err(());
                 }
                 None => self.undefined(line, whole, out, &reference, command),
@@ -91,11 +96,18 @@ impl Reader<'_> {
                 return Err(());
             }
         }
-        Ok(Vec::new())
+        Ok(Arc::from([]))
     }
 
     /// A reference that nothing defines stays as it is.
-    fn undefined(&mut self, line: &Arc<Line>, whole: &[Ch], out: &mut Text, reference: &Reference, command: bool) {
+    fn undefined(
+        &mut self,
+        line: &Arc<Line>,
+        whole: &[Ch],
+        out: &mut Text,
+        reference: &Reference,
+        command: bool,
+    ) {
         let alone = out.last().is_none_or(|ch| blank(ch.c));
         let power = match (reference.braced, command) {
             (true, false) => {
@@ -174,25 +186,27 @@ impl Reader<'_> {
             _ => Err("a generator is ~SEQ, ~SEQx or ~LST"),
         };
         match rows {
-            Ok(rows) => self.rows(line, head, &text[close + 1..], rows, depth),
+            Ok(rows) => self.rows(line, &text[close + 1..], rows, depth),
             Err(why) => self.error(span(line, head), codes::GENERATOR, why, ""),
         }
     }
 
     /// Emits the rest of a generator's line once per row.
-    fn rows(&mut self, line: &Arc<Line>, head: &[Ch], rest: &[Ch], rows: Rows, depth: u32) {
+    fn rows(&mut self, line: &Arc<Line>, rest: &[Ch], rows: Rows, depth: u32) {
         let (names, mut next) = match rows {
             Rows::List((names, values)) => (names, Next::List(values.into_iter())),
-            Rows::Count { name, from, step, to, hex } => (alloc::vec![name], Next::Count { at: from, step, to, hex }),
+            Rows::Count { name, from, step, to, hex } => {
+                (alloc::vec![name], Next::Count { at: from, step, to, hex })
+            }
         };
-        let saved: Vec<_> = names.iter().map(|name| (name.clone(), self.definitions.get(name).cloned())).collect();
+        let saved: Vec<_> =
+            names.iter().map(|name| (name.clone(), self.definitions.get(name).cloned())).collect();
         while let Some(values) = next.row() {
             if self.tree.full || !self.spend(line) {
                 break;
             }
             for (name, value) in names.iter().zip(values) {
-                let value = value.chars().map(|c| place(c, head, Power::Plain)).collect();
-                self.definitions.insert(name.clone(), Definition::Value(value));
+                self.definitions.insert(name.clone(), Definition::Value(Arc::from(value.as_str())));
             }
             self.logical(line, trim(rest).to_vec(), depth + 1);
         }
@@ -323,7 +337,12 @@ fn reference(text: &[Ch]) -> Option<Reference> {
     let end = 1 + text[1..].iter().take_while(|ch| ch.c.is_ascii_alphanumeric() || ch.c == '_').count();
     let name = plain(&text[1..end]);
     let ends = text.get(end).is_none_or(|ch| blank(ch.c) || matches!(ch.c, ',' | ')' | '"' | '{' | '}'));
-    (name_like(&name) && ends).then_some(Reference { name, arguments: String::new(), length: end, braced: false })
+    (name_like(&name) && ends).then_some(Reference {
+        name,
+        arguments: String::new(),
+        length: end,
+        braced: false,
+    })
 }
 
 /// A character that stands where a reference stood.

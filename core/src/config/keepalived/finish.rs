@@ -5,12 +5,12 @@ use super::instance::InstanceDraft;
 use super::keyword::Desk;
 use super::{codes, command};
 use crate::config::model::{
-    Authentication, Config, Destination, ElectionConfig, Family, InstanceConfig, NotifyConfig, Peer, RouterConfig,
-    TransportConfig, Version, VirtualAddress,
+    Authentication, Config, Destination, ElectionConfig, Family, InstanceConfig, NotifyConfig, Peer,
+    RouterConfig, TransportConfig, Version, VirtualAddress,
 };
 use crate::id::InstanceId;
+use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -97,13 +97,23 @@ fn version(desk: &mut Desk<'_>, draft: &InstanceDraft, family: Family, strict: b
 }
 
 /// What identifies it; without an id or an interface there is nothing to run.
-fn router(desk: &mut Desk<'_>, draft: &InstanceDraft, family: Family, version: Version) -> Option<RouterConfig> {
+fn router(
+    desk: &mut Desk<'_>,
+    draft: &InstanceDraft,
+    family: Family,
+    version: Version,
+) -> Option<RouterConfig> {
     let name = &draft.name;
     // One that was written and refused was said already.
     let silent = desk.broken_instance;
     if draft.identity.vrid.is_none() && !silent {
         let message = format!("vrrp_instance {} has no virtual_router_id", name.text);
-        desk.error(name.span(), codes::NO_VRID, message, "add: virtual_router_id N (1 to 255, the same on all nodes)");
+        desk.error(
+            name.span(),
+            codes::NO_VRID,
+            message,
+            "add: virtual_router_id N (1 to 255, the same on all nodes)",
+        );
     }
     if draft.identity.interface.is_none() && !silent {
         // keepalived can do without one for unicast with a source address; addresses need one here in any case.
@@ -112,7 +122,8 @@ fn router(desk: &mut Desk<'_>, draft: &InstanceDraft, family: Family, version: V
     }
     let (vrid, at) = draft.identity.vrid.clone()?;
     if vrid == COMMON_VRID {
-        let message = "virtual_router_id 51 is the one of every tutorial: somebody else on this network may use it";
+        let message =
+            "virtual_router_id 51 is the one of every tutorial: somebody else on this network may use it";
         desk.note(at.span(), codes::COMMON_VRID, message, "");
     }
     Some(RouterConfig { interface: draft.identity.interface.clone()?, vrid, version, family })
@@ -141,12 +152,19 @@ fn election(desk: &mut Desk<'_>, draft: &InstanceDraft, version: Version, strict
     }
     if let Some((true, word)) = &wish.state {
         if !owner && !strict {
-            let message = format!("state MASTER is a wish: with priority {priority} the router starts as backup");
-            desk.note(word.span(), codes::WISH_WITHOUT_EFFECT, message, "the highest priority wins the election");
+            let message =
+                format!("state MASTER is a wish: with priority {priority} the router starts as backup");
+            desk.note(
+                word.span(),
+                codes::WISH_WITHOUT_EFFECT,
+                message,
+                "the highest priority wins the election",
+            );
         }
     }
     let (preempt, preempt_delay) = preempt(desk, draft, wish_master, owner, strict);
-    let mut down_adverts = wish.down_adverts.as_ref().map(|d| d.0).or(draft.inherited.down_adverts).unwrap_or(3);
+    let mut down_adverts =
+        wish.down_adverts.as_ref().map(|d| d.0).or(draft.inherited.down_adverts).unwrap_or(3);
     if strict && down_adverts != 3 {
         desk.warn(draft.name.span(), codes::STRICT, "strict_mode: down_timer_adverts is 3", "");
         down_adverts = 3;
@@ -168,7 +186,13 @@ fn election(desk: &mut Desk<'_>, draft: &InstanceDraft, version: Version, strict
 }
 
 /// nopreempt is cleared by 255 and by MASTER; preempt_delay by MASTER, strict and nopreempt.
-fn preempt(desk: &mut Desk<'_>, draft: &InstanceDraft, wish: bool, owner: bool, strict: bool) -> (bool, Duration) {
+fn preempt(
+    desk: &mut Desk<'_>,
+    draft: &InstanceDraft,
+    wish: bool,
+    owner: bool,
+    strict: bool,
+) -> (bool, Duration) {
     let mut preempt = draft.election.nopreempt.is_none();
     if let Some(at) = draft.election.nopreempt.clone().filter(|_| wish || owner) {
         let why = if owner { "priority 255" } else { "state MASTER" };
@@ -204,19 +228,28 @@ fn interval(desk: &mut Desk<'_>, draft: &InstanceDraft, version: Version) -> Dur
         }
         Version::V3 => {
             let hundredths = micros.saturating_add(5_000) / 10_000;
-            (Duration::from_millis(hundredths.clamp(1, 4095) * 10), "version 3 carries up to 40.95 s in steps of 10 ms")
+            (
+                Duration::from_millis(hundredths.clamp(1, 4095) * 10),
+                "version 3 carries up to 40.95 s in steps of 10 ms",
+            )
         }
     };
     if found != *wanted {
         let message = format!("advert_int {} becomes {} ms: {carries}", word.text, found.as_millis());
-        let help = if version == Version::V2 { "set version 3 on all nodes for shorter intervals" } else { "" };
+        let help =
+            if version == Version::V2 { "set version 3 on all nodes for shorter intervals" } else { "" };
         desk.warn(word.span(), codes::INTERVAL, message, help);
     }
     found
 }
 
 /// Only version 2 without strict_mode has a password; its first 8 bytes count.
-fn authentication(desk: &mut Desk<'_>, draft: &InstanceDraft, version: Version, strict: bool) -> Authentication {
+fn authentication(
+    desk: &mut Desk<'_>,
+    draft: &InstanceDraft,
+    version: Version,
+    strict: bool,
+) -> Authentication {
     let Some(auth) = &draft.authentication else { return Authentication::None };
     let reason = if strict {
         Some("strict_mode has none")
@@ -246,7 +279,12 @@ fn authentication(desk: &mut Desk<'_>, draft: &InstanceDraft, version: Version, 
         desk.warn(word.span(), codes::PASSWORD_CUT, message, "choose one of at most 8 bytes on all nodes");
     }
     let message = "the password goes over the network in clear, in each advertisement";
-    desk.note(word.span(), codes::CLEAR_PASSWORD, message, "it keeps foreign routers apart; it does not keep anybody out");
+    desk.note(
+        word.span(),
+        codes::CLEAR_PASSWORD,
+        message,
+        "it keeps foreign routers apart; it does not keep anybody out",
+    );
     let mut pass = [0; 8];
     for (to, from) in pass.iter_mut().zip(bytes) {
         *to = *from;
@@ -274,10 +312,16 @@ fn transport(desk: &mut Desk<'_>, draft: &InstanceDraft, family: Family, strict:
     }
     if strict && unicast {
         let at = wish.unicast.clone().unwrap_or_else(|| draft.name.span());
-        desk.error(at, codes::STRICT, "strict_mode and unicast peers exclude each other", "remove vrrp_strict or strict_mode");
+        desk.error(
+            at,
+            codes::STRICT,
+            "strict_mode and unicast peers exclude each other",
+            "remove vrrp_strict or strict_mode",
+        );
     }
     let source = if unicast { &wish.unicast_source } else { &wish.multicast_source };
-    let source = source.clone().or_else(|| wish.unicast_source.clone()).or_else(|| wish.multicast_source.clone());
+    let source =
+        source.clone().or_else(|| wish.unicast_source.clone()).or_else(|| wish.multicast_source.clone());
     if let Some((address, word)) = source.as_ref().filter(|(address, _)| !right(*address)) {
         let message = format!("the source {address} is not of the family of the virtual addresses");
         desk.error(word.span(), codes::SOURCE, message, "");
@@ -353,7 +397,9 @@ fn addresses<'d>(
             continue;
         }
         if listed && advertised == most {
-            let message = format!("{ip} does not fit the advertisement ({most} addresses) and is held without being advertised");
+            let message = format!(
+                "{ip} does not fit the advertisement ({most} addresses) and is held without being advertised"
+            );
             desk.warn(address.at.span(), codes::TOO_MANY_ADDRESSES, message, "");
         }
         let fits = listed && advertised < most;
@@ -366,12 +412,14 @@ fn addresses<'d>(
             let message = format!("vrrp_instance {} has no virtual address", name.text);
             desk.error(name.span(), codes::NO_ADDRESS, message, "add: virtual_ipaddress { ADDRESS }");
         } else if !draft.flags.no_addresses {
-            let message = format!("vrrp_instance {} has no virtual address: it only holds an election", name.text);
+            let message =
+                format!("vrrp_instance {} has no virtual address: it only holds an election", name.text);
             desk.warn(name.span(), codes::NO_ADDRESS, message, "add: virtual_ipaddress { ADDRESS }");
         }
     }
     if strict && !draft.flags.accept {
-        let message = "strict_mode: keepalived would drop packets to the virtual addresses; here they are accepted";
+        let message =
+            "strict_mode: keepalived would drop packets to the virtual addresses; here they are accepted";
         desk.note(draft.name.span(), codes::STRICT, message, "");
     }
     found
@@ -390,37 +438,39 @@ fn held(list: &[(&super::address::AddressDraft, bool)], own: &Arc<str>) -> Vec<V
     first.chain(list.iter().filter(|(_, advertised)| !*advertised)).map(one).collect()
 }
 
-/// Two routers that would hear each other as one: same interface, family, id, and group or local address and peers.
+/// Two routers that would hear each other as one: same interface, family, id, and multicast group, or local address
+/// and one of the peers.
 pub(super) fn clashes(desk: &mut Desk<'_>, drafts: &[InstanceDraft]) {
-    let mut seen: alloc::collections::BTreeMap<_, Vec<(Arc<InstanceConfig>, usize)>> = alloc::collections::BTreeMap::new();
+    let mut seen: BTreeMap<_, usize> = BTreeMap::new();
     for (index, draft) in drafts.iter().enumerate() {
         let id = desk.config.names.id(crate::config::names::Kind::Instance, &draft.name.text);
         let Some(one) = desk.config.instances.get(&InstanceId(id)).cloned() else { continue };
-        let key = (one.router.interface.clone(), one.router.family, one.router.vrid);
-        let others = seen.entry(key).or_default();
-        if let Some((_, other)) = others.iter().find(|(other, _)| hear_each_other(&one, other)) {
-            let other = drafts[*other].name.text.to_string();
-            let message = format!(
-                "virtual_router_id {} is that of {other} on {} too",
-                one.router.vrid, one.router.interface
-            );
+        let (source, to): (Option<IpAddr>, Vec<IpAddr>) = match &one.transport.to {
+            Destination::Multicast(group) => (None, alloc::vec![*group]),
+            Destination::Unicast(peers) => {
+                (one.transport.source, peers.iter().map(|peer| peer.address).collect())
+            }
+        };
+        let mut clash = None;
+        for to in to {
+            let key = (one.router.interface.clone(), one.router.family, one.router.vrid, source, to);
+            match seen.get(&key) {
+                Some(other) => clash = clash.or(Some(*other)),
+                None => {
+                    seen.insert(key, index);
+                }
+            }
+        }
+        if let Some(other) = clash {
+            let (vrid, interface, other) = (one.router.vrid, &one.router.interface, &drafts[other].name.text);
+            let message = format!("virtual_router_id {vrid} is that of {other} on {interface} too");
             let at = draft.identity.vrid.as_ref().map_or_else(|| draft.name.span(), |(_, word)| word.span());
-            desk.error(at, codes::SAME_VRID, message, "each virtual router of an interface has an id of its own");
-        }
-        others.push((one, index));
-    }
-}
-
-/// Would the packets of one be taken for those of the other?
-fn hear_each_other(a: &InstanceConfig, b: &InstanceConfig) -> bool {
-    match (&a.transport.to, &b.transport.to) {
-        (Destination::Multicast(a), Destination::Multicast(b)) => a == b,
-        (Destination::Unicast(to), Destination::Unicast(other)) => {
-            a.transport.source == b.transport.source
-                && to.iter().any(|peer| other.iter().any(|o| o.address == peer.address))
-        }
-        (Destination::Multicast(_), Destination::Unicast(_)) | (Destination::Unicast(_), Destination::Multicast(_)) => {
-            false
+            desk.error(
+                at,
+                codes::SAME_VRID,
+                message,
+                "each virtual router of an interface has an id of its own",
+            );
         }
     }
 }

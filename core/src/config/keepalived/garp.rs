@@ -20,7 +20,7 @@ pub(super) struct Garp {
 }
 
 /// The most announcements of one block; a spoofed stream of advertisements must not be amplified without bound (B15).
-pub const MAX_REPEAT: i64 = 1000;
+pub(super) const MAX_REPEAT: i64 = 1000;
 
 /// `garp_master_delay`.
 pub(super) fn delay(garp: &mut Garp, desk: &mut Desk<'_>, s: &Statement) {

@@ -85,10 +85,18 @@ pub(super) static TABLE: &[Keyword<Globals>] = &[
     }),
     served("vrrp_garp_master_delay", ONE, "5 s, 0..=4294", |g, desk, s| garp::delay(&mut g.garp, desk, s)),
     served("vrrp_garp_master_repeat", ONE, "5", |g, desk, s| garp::repeat(&mut g.garp, desk, s)),
-    served("vrrp_garp_master_refresh", ONE, "60 s (keepalived: 0)", |g, desk, s| garp::refresh(&mut g.garp, desk, s)),
-    served("vrrp_garp_master_refresh_repeat", ONE, "1", |g, desk, s| garp::refresh_repeat(&mut g.garp, desk, s)),
-    served("vrrp_garp_lower_prio_delay", ONE, "as master_delay", |g, desk, s| garp::lower_delay(&mut g.garp, desk, s)),
-    served("vrrp_garp_lower_prio_repeat", ONE, "as master_repeat", |g, desk, s| garp::lower_repeat(&mut g.garp, desk, s)),
+    served("vrrp_garp_master_refresh", ONE, "60 s (keepalived: 0)", |g, desk, s| {
+        garp::refresh(&mut g.garp, desk, s)
+    }),
+    served("vrrp_garp_master_refresh_repeat", ONE, "1", |g, desk, s| {
+        garp::refresh_repeat(&mut g.garp, desk, s)
+    }),
+    served("vrrp_garp_lower_prio_delay", ONE, "as master_delay", |g, desk, s| {
+        garp::lower_delay(&mut g.garp, desk, s)
+    }),
+    served("vrrp_garp_lower_prio_repeat", ONE, "as master_repeat", |g, desk, s| {
+        garp::lower_repeat(&mut g.garp, desk, s)
+    }),
     served("vrrp_min_garp", Shape::Switch, "off", |g, desk, s| {
         g.garp.min = switch(desk, s).unwrap_or(g.garp.min);
     }),
@@ -131,8 +139,16 @@ pub(super) static TABLE: &[Keyword<Globals>] = &[
     note("dynamic_interfaces", SOME, "interfaces may always come and go"),
     note("default_interface", ONE, "static addresses and routes are not served"),
     note("disable_local_igmp", Shape::Flag, "reports of group memberships are left as they are"),
-    note("vrrp_garp_extra_if", SOME, "each address is announced on its own interface, at takeover and periodically"),
-    note("vrrp_vmac_garp_intvl", SOME, "each address is announced on its own interface, at takeover and periodically"),
+    note(
+        "vrrp_garp_extra_if",
+        SOME,
+        "each address is announced on its own interface, at takeover and periodically",
+    ),
+    note(
+        "vrrp_vmac_garp_intvl",
+        SOME,
+        "each address is announced on its own interface, at takeover and periodically",
+    ),
     note("notification_email", Shape::Any, MAIL),
     note("notification_email_from", SOME, MAIL),
     note("smtp_server", SOME, MAIL),
@@ -208,7 +224,12 @@ pub(super) static TABLE: &[Keyword<Globals>] = &[
     note("nftables_ipvs", SOME, LVS),
     note("nftables_ipvs_start_fwmark", SOME, LVS),
     note("nftables_ipvs_priority", SOME, LVS),
-    refused("lvs_sync_daemon", SOME, "connections would not be synchronised", "remove it with the virtual_server blocks"),
+    refused(
+        "lvs_sync_daemon",
+        SOME,
+        "connections would not be synchronised",
+        "remove it with the virtual_server blocks",
+    ),
     note("vrrp_rx_bufs_policy", SOME, BUFFERS),
     note("vrrp_rx_bufs_multiplier", SOME, BUFFERS),
     note("vrrp_netlink_cmd_rcv_bufs", SOME, BUFFERS),

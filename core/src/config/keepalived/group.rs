@@ -1,13 +1,16 @@
 //! `vrrp_sync_group`: instances that change state together.
 
 use super::codes;
-use super::instance::{NotifyDraft, Notified, tell};
+use super::instance::{Notified, NotifyDraft, tell};
 use super::keyword::{Desk, Keyword, Shape, apply, first, note, refused, served};
 use super::text::Word;
 use super::tracker::{self, TrackerDraft};
 use super::tree::Statement;
 use alloc::format;
 use alloc::vec::Vec;
+
+/// The most sync groups.
+pub(super) const MAX_GROUPS: usize = 2048;
 
 /// A sync group as written.
 #[derive(Clone, Debug)]
@@ -32,9 +35,21 @@ pub(super) static TABLE: &[Keyword<GroupDraft>] = &[
         g.members.extend(s.body.iter().flatten().flat_map(|line| line.words.iter().cloned()));
     }),
     served("track_script", Shape::Block(0), "none", |g, desk, s| tracker::scripts(&mut g.trackers, desk, s)),
-    served("track_interface", Shape::Block(0), "none", |g, desk, s| tracker::interfaces(&mut g.trackers, desk, s)),
-    refused("track_file", Shape::Any, "the group would not follow the file", "use a vrrp_script that reads the file"),
-    refused("track_process", Shape::Any, "the group would not follow the process", "use a vrrp_script with pidof or pgrep"),
+    served("track_interface", Shape::Block(0), "none", |g, desk, s| {
+        tracker::interfaces(&mut g.trackers, desk, s)
+    }),
+    refused(
+        "track_file",
+        Shape::Any,
+        "the group would not follow the file",
+        "use a vrrp_script that reads the file",
+    ),
+    refused(
+        "track_process",
+        Shape::Any,
+        "the group would not follow the process",
+        "use a vrrp_script with pidof or pgrep",
+    ),
     refused("track_bfd", Shape::Any, "the group would not follow the session", "use a vrrp_script with ping"),
     served("notify_master", Shape::Command, "none", tell),
     served("notify_backup", Shape::Command, "none", tell),
@@ -54,6 +69,11 @@ pub(super) fn read(desk: &mut Desk<'_>, statement: &Statement) {
     if desk.groups.iter().any(|group| group.name.text == name.text) {
         let message = format!("a second vrrp_sync_group {}; keepalived skips it whole", name.text);
         desk.error(name.span(), codes::DUPLICATE, message, "give it a name of its own");
+        return;
+    }
+    if desk.groups.len() >= MAX_GROUPS {
+        let message = format!("more than {MAX_GROUPS} sync groups");
+        desk.error(name.span(), codes::OUT_OF_RANGE, message, "");
         return;
     }
     let mut draft = GroupDraft {

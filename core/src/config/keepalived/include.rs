@@ -13,11 +13,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The deepest nesting of includes.
-pub const MAX_INCLUDE_DEPTH: usize = 32;
+pub(super) const MAX_INCLUDE_DEPTH: usize = 32;
 /// The most files of one configuration.
-pub const MAX_FILES: u32 = 1024;
+pub(super) const MAX_FILES: u32 = 1024;
 /// The most alternatives of a pattern.
-pub const MAX_ALTERNATIVES: usize = 256;
+pub(super) const MAX_ALTERNATIVES: usize = 256;
 
 /// What an include complains about.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,11 +96,13 @@ impl Reader<'_> {
         let braced = patterns.len() > 1;
         for one in patterns {
             let wild = one.contains(['*', '?', '[']);
-            let full = if one.starts_with('/') || here.is_empty() { one.clone() } else { format!("{here}/{one}") };
+            let full =
+                if one.starts_with('/') || here.is_empty() { one.clone() } else { format!("{here}/{one}") };
             let full = tidy(&full);
             let matched = self.source.glob(&full);
             if matched.is_empty() {
-                let said = if braced { checks.brace } else { false } || if wild { checks.wildcard } else { checks.literal };
+                let said = if braced { checks.brace } else { false }
+                    || if wild { checks.wildcard } else { checks.literal };
                 if said {
                     self.error(span(line, at), codes::NO_MATCH, format!("{full} matches no file"), "");
                 }
@@ -174,8 +176,10 @@ pub(super) fn alternatives(pattern: &str) -> Option<Vec<String>> {
         };
         // The innermost group that closes first, so that nested ones unfold.
         let from = next[..to].rfind('{').unwrap_or(from);
-        let choices: Vec<String> =
-            next[from + 1..to].split(',').map(|c| format!("{}{c}{}", &next[..from], &next[to + 1..])).collect();
+        let choices: Vec<String> = next[from + 1..to]
+            .split(',')
+            .map(|c| format!("{}{c}{}", &next[..from], &next[to + 1..]))
+            .collect();
         if open.len() + choices.len() + done.len() > MAX_ALTERNATIVES {
             return None;
         }

@@ -19,7 +19,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 /// The most peers of a virtual router.
-pub const MAX_PEERS: usize = 1024;
+pub(super) const MAX_PEERS: usize = 1024;
 
 /// A virtual router as written.
 #[derive(Clone, Debug)]
@@ -128,7 +128,12 @@ pub(super) fn tell<T: Notified>(target: &mut T, desk: &mut Desk<'_>, s: &Stateme
         _ => &mut notify.any,
     };
     if place.is_some() {
-        desk.warn(s.span(), codes::DUPLICATE, format!("a second `{}`; the first one counts", s.keyword()), "");
+        desk.warn(
+            s.span(),
+            codes::DUPLICATE,
+            format!("a second `{}`; the first one counts", s.keyword()),
+            "",
+        );
         return;
     }
     *place = command::draft(desk, s, true);
@@ -173,7 +178,8 @@ pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
     served("preempt_delay", SECONDS, "0, 0..=1000", |i, desk, s| {
         if let Some(word) = first(s) {
             let found = seconds(desk, word, 6, 0..=1_000_000_000);
-            i.election.preempt_delay = found.map(|time| (time, word.clone())).or(i.election.preempt_delay.take());
+            i.election.preempt_delay =
+                found.map(|time| (time, word.clone())).or(i.election.preempt_delay.take());
         }
     }),
     served("down_timer_adverts", NUMBER, "3, 1..=100", |i, desk, s| {
@@ -200,7 +206,9 @@ pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
     served("v3_checksum_as_v2", Shape::Switch, "off", |i, desk, s| {
         i.transport.plain_checksum = switch(desk, s).or(i.transport.plain_checksum);
     }),
-    served("mcast_src_ip", ADDRESS, "primary address", |i, desk, s| i.transport.multicast_source = source(desk, s)),
+    served("mcast_src_ip", ADDRESS, "primary address", |i, desk, s| {
+        i.transport.multicast_source = source(desk, s)
+    }),
     served("unicast_src_ip", ADDRESS, "primary address", |i, desk, s| {
         i.transport.unicast_source = source(desk, s);
         i.transport.unicast = Some(s.span());
@@ -225,31 +233,72 @@ pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
     served("virtual_ipaddress", Shape::Block(0), "required for version 3", |i, desk, s| {
         address::read(&mut i.addresses, desk, s);
     }),
-    served("virtual_ipaddress_excluded", Shape::Block(0), "none", |i, desk, s| address::read(&mut i.excluded, desk, s)),
+    served("virtual_ipaddress_excluded", Shape::Block(0), "none", |i, desk, s| {
+        address::read(&mut i.excluded, desk, s)
+    }),
     served("no_virtual_ipaddress", Shape::Flag, "off", |i, _, _| i.flags.no_addresses = true),
     served("accept", Shape::Flag, "on", |i, _, _| i.flags.accept = true),
-    refused("no_accept", Shape::Flag, "hosts would reach the virtual address all the same", "remove it, or write a firewall rule"),
+    refused(
+        "no_accept",
+        Shape::Flag,
+        "hosts would reach the virtual address all the same",
+        "remove it, or write a firewall rule",
+    ),
     served("authentication", Shape::Block(0), "none", authentication),
-    refused("auth_hmac", Shape::Any, "advertisements would go unsigned and peers would drop them", "remove it on all nodes"),
+    refused(
+        "auth_hmac",
+        Shape::Any,
+        "advertisements would go unsigned and peers would drop them",
+        "remove it on all nodes",
+    ),
     served("track_script", Shape::Block(0), "none", |i, desk, s| tracker::scripts(&mut i.trackers, desk, s)),
-    served("track_interface", Shape::Block(0), "none", |i, desk, s| tracker::interfaces(&mut i.trackers, desk, s)),
-    refused("track_file", Shape::Any, "the priority would not follow the file", "use a vrrp_script that reads the file"),
-    refused("track_process", Shape::Any, "the priority would not follow the process", "use a vrrp_script with pidof or pgrep"),
-    refused("track_bfd", Shape::Any, "the priority would not follow the session", "use a vrrp_script with ping"),
+    served("track_interface", Shape::Block(0), "none", |i, desk, s| {
+        tracker::interfaces(&mut i.trackers, desk, s)
+    }),
+    refused(
+        "track_file",
+        Shape::Any,
+        "the priority would not follow the file",
+        "use a vrrp_script that reads the file",
+    ),
+    refused(
+        "track_process",
+        Shape::Any,
+        "the priority would not follow the process",
+        "use a vrrp_script with pidof or pgrep",
+    ),
+    refused(
+        "track_bfd",
+        Shape::Any,
+        "the priority would not follow the session",
+        "use a vrrp_script with ping",
+    ),
     served("dont_track_primary", Shape::Flag, "off", |i, _, _| i.flags.dont_track_primary = true),
     served("garp_master_delay", NUMBER, "5 s", |i, desk, s| garp::delay(&mut i.garp, desk, s)),
     served("garp_master_repeat", NUMBER, "5", |i, desk, s| garp::repeat(&mut i.garp, desk, s)),
-    served("garp_master_refresh", NUMBER, "60 s (keepalived: 0)", |i, desk, s| garp::refresh(&mut i.garp, desk, s)),
-    served("garp_master_refresh_repeat", NUMBER, "1", |i, desk, s| garp::refresh_repeat(&mut i.garp, desk, s)),
-    served("garp_lower_prio_delay", NUMBER, "as master_delay", |i, desk, s| garp::lower_delay(&mut i.garp, desk, s)),
-    served("garp_lower_prio_repeat", NUMBER, "as master_repeat", |i, desk, s| garp::lower_repeat(&mut i.garp, desk, s)),
+    served("garp_master_refresh", NUMBER, "60 s (keepalived: 0)", |i, desk, s| {
+        garp::refresh(&mut i.garp, desk, s)
+    }),
+    served("garp_master_refresh_repeat", NUMBER, "1", |i, desk, s| {
+        garp::refresh_repeat(&mut i.garp, desk, s)
+    }),
+    served("garp_lower_prio_delay", NUMBER, "as master_delay", |i, desk, s| {
+        garp::lower_delay(&mut i.garp, desk, s)
+    }),
+    served("garp_lower_prio_repeat", NUMBER, "as master_repeat", |i, desk, s| {
+        garp::lower_repeat(&mut i.garp, desk, s)
+    }),
     served("notify_master", Shape::Command, "none", tell),
     served("notify_backup", Shape::Command, "none", tell),
     served("notify_fault", Shape::Command, "none", tell),
     served("notify_stop", Shape::Command, "none", tell),
     served("notify", Shape::Command, "none", tell),
     note("notify_deleted", SOME, "an instance that a reload removes runs notify_stop"),
-    note("notify_master_rx_lower_pri", SOME, "a lower advertisement is logged and answered, no command is run"),
+    note(
+        "notify_master_rx_lower_pri",
+        SOME,
+        "a lower advertisement is logged and answered, no command is run",
+    ),
     note("notify_priority_changes", SOME, "there are no notification pipes; watch the log"),
     note("smtp_alert", SOME, "mail is not sent; watch the log, or use notify"),
     note("debug", SOME, "it has none in keepalived either"),
@@ -258,17 +307,42 @@ pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
     note("promote_secondaries", SOME, "addresses are watched and put back when the kernel takes them"),
     note("kernel_rx_buf_size", SOME, "buffer sizes are chosen by the daemon"),
     note("linkbeat_use_polling", SOME, "links are watched by netlink"),
-    refused("timer_expired_backup", SOME, "a late daemon would keep its role", "the address lease gives the address up in time; remove it"),
-    refused("thread_timer_expired", SOME, "a late daemon would keep its role", "the address lease gives the address up in time; remove it"),
+    refused(
+        "timer_expired_backup",
+        SOME,
+        "a late daemon would keep its role",
+        "the address lease gives the address up in time; remove it",
+    ),
+    refused(
+        "thread_timer_expired",
+        SOME,
+        "a late daemon would keep its role",
+        "the address lease gives the address up in time; remove it",
+    ),
     refused("unicast_fault_no_peer", SOME, "without peers the router would use multicast", "list the peers"),
-    refused("old_unicast_checksum", SOME, "peers up to 1.3.6 would drop the advertisements", "upgrade the peers and remove it"),
+    refused(
+        "old_unicast_checksum",
+        SOME,
+        "peers up to 1.3.6 would drop the advertisements",
+        "upgrade the peers and remove it",
+    ),
     refused("vrf", ONE, "packets would leave by another routing domain", "name the `interface` instead"),
     refused("use_vmac", SOME, VMAC, TELL),
     refused("vmac_xmit_base", SOME, VMAC, TELL),
     refused("use_vmac_addr", SOME, VMAC, TELL),
     refused("use_ipvlan", SOME, VMAC, TELL),
-    refused("virtual_routes", Shape::Any, "the routes would not move with the address", "run `ip route` from notify_master"),
-    refused("virtual_rules", Shape::Any, "the rules would not move with the address", "run `ip rule` from notify_master"),
+    refused(
+        "virtual_routes",
+        Shape::Any,
+        "the routes would not move with the address",
+        "run `ip route` from notify_master",
+    ),
+    refused(
+        "virtual_rules",
+        Shape::Any,
+        "the rules would not move with the address",
+        "run `ip rule` from notify_master",
+    ),
     refused("lvs_sync_daemon_interface", SOME, "connections would not be synchronised", "remove it"),
 ];
 
@@ -283,7 +357,8 @@ pub(super) fn read(desk: &mut Desk<'_>, statement: &Statement) {
     if desk.instances.len() >= Config::MAX_INSTANCES {
         if desk.instances.len() == Config::MAX_INSTANCES && !desk.too_many {
             desk.too_many = true;
-            let message = format!("more than {} virtual routers; the rest is not read", Config::MAX_INSTANCES);
+            let message =
+                format!("more than {} virtual routers; the rest is not read", Config::MAX_INSTANCES);
             desk.error(name.span(), codes::TOO_MANY_INSTANCES, message, "");
         }
         return;
@@ -366,12 +441,22 @@ fn peers(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
                 "max_ttl" => &mut peer.max_ttl,
                 other => {
                     let message = format!("`{other}` after a peer");
-                    desk.error(word.span(), codes::EXTRA_WORDS, message, "one peer on each line: IP [min_ttl N] [max_ttl N]");
+                    desk.error(
+                        word.span(),
+                        codes::EXTRA_WORDS,
+                        message,
+                        "one peer on each line: IP [min_ttl N] [max_ttl N]",
+                    );
                     break;
                 }
             };
             let Some(value) = rest.next() else {
-                desk.error(word.span(), codes::MISSING_ARGUMENT, format!("`{}` needs a number", word.text), "");
+                desk.error(
+                    word.span(),
+                    codes::MISSING_ARGUMENT,
+                    format!("`{}` needs a number", word.text),
+                    "",
+                );
                 break;
             };
             if let Some(ttl) = number(desk, value, 0..=255) {
@@ -398,14 +483,26 @@ static AUTHENTICATION: &[Keyword<Auth>] = &[
             "PASS" => auth.kind = Some(word.clone()),
             "AH" => {
                 let message = "`auth_type AH` is not served: peers would drop the advertisements";
-                desk.error(word.span(), codes::UNSERVED, message, "use PASS, or version 3 without authentication, on all nodes");
+                desk.error(
+                    word.span(),
+                    codes::UNSERVED,
+                    message,
+                    "use PASS, or version 3 without authentication, on all nodes",
+                );
             }
             other => {
-                desk.error(word.span(), codes::BAD_VALUE, format!("`{other}` is not a kind of authentication"), "PASS");
+                desk.error(
+                    word.span(),
+                    codes::BAD_VALUE,
+                    format!("`{other}` is not a kind of authentication"),
+                    "PASS",
+                );
             }
         }
     }),
-    served("auth_pass", Shape::Words(1, 1, "a password"), "none", |auth, _, s| auth.password = first(s).cloned()),
+    served("auth_pass", Shape::Words(1, 1, "a password"), "none", |auth, _, s| {
+        auth.password = first(s).cloned()
+    }),
 ];
 
 /// `authentication`.

@@ -51,6 +51,16 @@ pub(super) struct Keyword<T> {
     pub(super) status: Status<T>,
 }
 
+impl<T> Keyword<T> {
+    /// Default and range if it is served, else what leaving it out means.
+    pub(super) fn summary(&self) -> &'static str {
+        match &self.status {
+            Status::Served(_) => self.about,
+            Status::Note(why) | Status::Refused(why, _) => why,
+        }
+    }
+}
+
 /// A served keyword.
 pub(super) const fn served<T>(
     name: &'static str,
@@ -67,7 +77,12 @@ pub(super) const fn note<T>(name: &'static str, shape: Shape, why: &'static str)
 }
 
 /// A keyword that is refused.
-pub(super) const fn refused<T>(name: &'static str, shape: Shape, effect: &'static str, help: &'static str) -> Keyword<T> {
+pub(super) const fn refused<T>(
+    name: &'static str,
+    shape: Shape,
+    effect: &'static str,
+    help: &'static str,
+) -> Keyword<T> {
     Keyword { name, shape, about: "", status: Status::Refused(effect, help) }
 }
 
@@ -94,14 +109,35 @@ pub(super) struct Desk<'a> {
     pub(super) too_many: bool,
 }
 
+/// Suggestions are looked for as long as there are fewer findings than this; a file of nonsense ends soon.
+const MAX_SUGGESTED: usize = 100;
+/// Names compared for one suggestion.
+const MAX_COMPARED: usize = 256;
+
 impl Desk<'_> {
+    /// `did you mean …`, when one of `known` is near; else empty.
+    pub(super) fn near<'k>(&self, word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+        if self.findings.list().len() >= MAX_SUGGESTED {
+            return String::new();
+        }
+        let found = nearest(word, known.into_iter().take(MAX_COMPARED));
+        found.map(|near| format!("did you mean `{near}`?")).unwrap_or_default()
+    }
+
     /// Where a script stands.
     pub(super) fn script(&self, name: &str) -> Option<usize> {
         self.script_index.get(name).copied()
     }
 
     /// Says something; an empty `help` is none.
-    pub(super) fn say(&mut self, severity: Severity, span: Span, code: Code, message: impl Into<String>, help: &str) {
+    pub(super) fn say(
+        &mut self,
+        severity: Severity,
+        span: Span,
+        code: Code,
+        message: impl Into<String>,
+        help: &str,
+    ) {
         self.findings.push(finding(severity, span, code, message.into(), help));
     }
 
@@ -123,7 +159,8 @@ impl Desk<'_> {
     /// Words from `most` on are not read.
     pub(super) fn no_more(&mut self, statement: &Statement, most: usize) {
         if let Some(word) = statement.arguments().get(most) {
-            let message = format!("`{}` is not read: `{}` takes no more words", word.text, statement.keyword());
+            let message =
+                format!("`{}` is not read: `{}` takes no more words", word.text, statement.keyword());
             self.warn(word.span(), codes::EXTRA_WORDS, message, "each entry stands on a line of its own");
         }
     }
@@ -148,10 +185,20 @@ pub(super) fn apply<T: 'static>(
                 match &entry.status {
                     Status::Served(apply) => apply(target, desk, statement),
                     Status::Note(why) => {
-                        desk.note(statement.span(), codes::NO_EFFECT, format!("`{word}` has no effect: {why}"), "");
+                        desk.note(
+                            statement.span(),
+                            codes::NO_EFFECT,
+                            format!("`{word}` has no effect: {why}"),
+                            "",
+                        );
                     }
                     Status::Refused(effect, help) => {
-                        desk.error(statement.span(), codes::UNSERVED, format!("`{word}` is not served: {effect}"), help);
+                        desk.error(
+                            statement.span(),
+                            codes::UNSERVED,
+                            format!("`{word}` is not served: {effect}"),
+                            help,
+                        );
                     }
                 }
             }
@@ -165,14 +212,16 @@ fn unknown<T>(table: &'static [Keyword<T>], place: &str, desk: &mut Desk<'_>, st
     if word.poisoned {
         return;
     }
-    let near = nearest(&word.text, table.iter().map(|entry| entry.name));
-    let elsewhere = where_known(&word.text);
-    let help = match (near, elsewhere) {
-        (_, Some(block)) => format!("`{}` belongs {block}", word.text),
-        (Some(near), None) => format!("did you mean `{near}`?"),
-        (None, None) => String::new(),
+    let help = match where_known(&word.text) {
+        Some(block) => format!("`{}` belongs {block}", word.text),
+        None => desk.near(&word.text, table.iter().map(|entry| entry.name)),
     };
-    desk.error(word.span(), codes::UNKNOWN_KEYWORD, format!("unknown keyword `{}` in {place}", word.text), &help);
+    desk.error(
+        word.span(),
+        codes::UNKNOWN_KEYWORD,
+        format!("unknown keyword `{}` in {place}", word.text),
+        &help,
+    );
 }
 
 /// Where a keyword would be known.
@@ -225,11 +274,26 @@ fn fits(shape: Shape, desk: &mut Desk<'_>, statement: &Statement) -> bool {
 /// Does the keyword open a block, when so many words stand on its line?
 pub(super) fn opens_block(word: &str, words: usize) -> bool {
     let names = match word {
-        "vrrp_instance" | "vrrp_script" | "vrrp_sync_group" | "vrrp_track_process" | "track_group" | "bfd_instance" => 2,
+        "vrrp_instance" | "vrrp_script" | "vrrp_sync_group" | "vrrp_track_process" | "track_group"
+        | "bfd_instance" => 2,
         "vrrp_track_file" => 2,
-        "global_defs" | "authentication" | "virtual_ipaddress" | "virtual_ipaddress_excluded" | "virtual_routes"
-        | "virtual_rules" | "track_script" | "track_interface" | "track_process" | "track_bfd" | "unicast_peer"
-        | "auth_hmac" | "static_ipaddress" | "static_routes" | "static_rules" | "notification_email" | "garp_group" => 1,
+        "global_defs"
+        | "authentication"
+        | "virtual_ipaddress"
+        | "virtual_ipaddress_excluded"
+        | "virtual_routes"
+        | "virtual_rules"
+        | "track_script"
+        | "track_interface"
+        | "track_process"
+        | "track_bfd"
+        | "unicast_peer"
+        | "auth_hmac"
+        | "static_ipaddress"
+        | "static_routes"
+        | "static_rules"
+        | "notification_email"
+        | "garp_group" => 1,
         _ => return false,
     };
     words == names

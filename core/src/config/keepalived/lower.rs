@@ -41,10 +41,13 @@ fn members(desk: &mut Desk<'_>, groups: &[GroupDraft]) -> BTreeMap<alloc::string
         for word in group.members.iter().filter(|word| !word.poisoned) {
             if !desk.instance_index.contains_key(&word.text) {
                 let near = desk.instance_index.keys().map(alloc::string::String::as_str);
-                let help = crate::config::finding::nearest(&word.text, near)
-                    .map(|near| format!("did you mean `{near}`?"))
-                    .unwrap_or_default();
-                desk.error(word.span(), codes::NO_SUCH_NAME, format!("no vrrp_instance `{}`", word.text), &help);
+                let help = desk.near(&word.text, near);
+                desk.error(
+                    word.span(),
+                    codes::NO_SUCH_NAME,
+                    format!("no vrrp_instance `{}`", word.text),
+                    &help,
+                );
             } else if found.contains_key(&word.text) {
                 let message = format!("`{}` is in a sync group already; this line does not count", word.text);
                 desk.warn(word.span(), codes::DUPLICATE, message, "");
@@ -57,7 +60,12 @@ fn members(desk: &mut Desk<'_>, groups: &[GroupDraft]) -> BTreeMap<alloc::string
 }
 
 /// A sync group.
-fn group(desk: &mut Desk<'_>, draft: &GroupDraft, index: usize, member_of: &BTreeMap<alloc::string::String, usize>) {
+fn group(
+    desk: &mut Desk<'_>,
+    draft: &GroupDraft,
+    index: usize,
+    member_of: &BTreeMap<alloc::string::String, usize>,
+) {
     let mut members: Vec<InstanceId> = Vec::new();
     for word in &draft.members {
         if member_of.get(&word.text) == Some(&index) {
@@ -100,12 +108,16 @@ fn trackers(
     let weights = group.is_none_or(|group| group.weights);
     let theirs = group.map_or(&[][..], |group| &group.trackers);
     for tracker in draft.trackers.iter().chain(theirs) {
-        let Some(tracker) = weighed(desk, tracker, config.election.priority == 255, weights) else { continue };
+        let Some(tracker) = weighed(desk, tracker, config.election.priority == 255, weights) else {
+            continue;
+        };
         let own_interface = tracker.what == Tracked::Interface(own.clone());
         if own_interface && (primary || tracker.weight == 0) {
             let at = draft.trackers.iter().chain(theirs).find(|t| t.tracker.what == tracker.what);
             if let Some(at) = at {
-                let message = format!("{own} is the instance's own interface and is tracked anyhow; this line does not count");
+                let message = format!(
+                    "{own} is the instance's own interface and is tracked anyhow; this line does not count"
+                );
                 desk.warn(at.at.span(), codes::DUPLICATE, message, "dont_track_primary frees it");
             }
             continue;
@@ -129,7 +141,9 @@ fn weighed(desk: &mut Desk<'_>, draft: &TrackerDraft, owner: bool, weights: bool
     let why = if owner { "priority 255 never changes" } else { "members of a sync group change together" };
     let name = &draft.at.text;
     let (kept, effect) = match (&tracker.what, owner) {
-        (Tracked::Interface(_), false) => (Some(Tracker { weight: 0, ..tracker }), "its failure is a fault instead"),
+        (Tracked::Interface(_), false) => {
+            (Some(Tracker { weight: 0, ..tracker }), "its failure is a fault instead")
+        }
         (Tracked::Interface(_) | Tracked::Check(_), _) => (None, "it is not tracked"),
     };
     let help = if owner { "" } else { "add sync_group_tracking_weight to the group, or remove the weight" };

@@ -34,9 +34,16 @@ use alloc::format;
 use alloc::vec::Vec;
 
 /// Reads the file (or glob) `path` and all it includes into `config`.
-pub fn read(path: &str, source: &dyn Source, config: &mut Config, findings: &mut Findings, options: &Options) {
+pub fn read(
+    path: &str,
+    source: &dyn Source,
+    config: &mut Config,
+    findings: &mut Findings,
+    options: &Options,
+) {
     let mut reader = reader::Reader::new(source, options, findings);
-    let paths = if path.contains(['*', '?', '[', '{']) { matching(path, source) } else { alloc::vec![path.into()] };
+    let paths =
+        if path.contains(['*', '?', '[', '{']) { matching(path, source) } else { alloc::vec![path.into()] };
     if paths.is_empty() {
         let message = format!("{path} matches no file");
         reader.error(Span::whole(path), codes::NO_MATCH, message, "");
@@ -70,6 +77,23 @@ pub fn read(path: &str, source: &dyn Source, config: &mut Config, findings: &mut
     }
 }
 
+/// Every keyword that is read, for the manual: block, keyword, and default and range or what is done instead.
+#[must_use]
+pub fn keywords() -> Vec<(&'static str, &'static str, &'static str)> {
+    fn rows<T>(
+        block: &'static str,
+        table: &'static [keyword::Keyword<T>],
+    ) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+        table.iter().map(move |entry| (block, entry.name, entry.summary()))
+    }
+    rows("", root::TABLE)
+        .chain(rows("global_defs", globals::TABLE))
+        .chain(rows("vrrp_script", script::TABLE))
+        .chain(rows("vrrp_instance", instance::TABLE))
+        .chain(rows("vrrp_sync_group", group::TABLE))
+        .collect()
+}
+
 /// All files of a pattern with brace alternatives.
 fn matching(pattern: &str, source: &dyn Source) -> Vec<alloc::string::String> {
     include::alternatives(pattern).unwrap_or_default().iter().flat_map(|one| source.glob(one)).collect()
@@ -84,7 +108,11 @@ pub fn fuzz_keepalived(bytes: &[u8]) {
         None,
         &Options::default(),
     );
-    assert_eq!(loaded.config.is_none(), loaded.findings.errors() > 0, "a configuration is given if nothing is wrong");
+    assert_eq!(
+        loaded.config.is_none(),
+        loaded.findings.errors() > 0,
+        "a configuration is given if nothing is wrong"
+    );
     for finding in loaded.findings.list() {
         assert!(!format!("{finding}").is_empty(), "every finding has words");
     }

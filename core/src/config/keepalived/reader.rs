@@ -5,7 +5,9 @@
 //! meaning, so that a conditional include counts once and `\#` survives. Nothing here loops: every expansion,
 //! generated line and include is taken from a budget.
 
-use super::text::{Ch, Line, Power, Text, Word, blank, command_words, plain, strip_comment, text_of, trim, words};
+use super::text::{
+    Ch, Line, Power, Text, Word, blank, command_words, plain, strip_comment, text_of, trim, words,
+};
 use super::tree::{Tree, error, finding};
 use super::{codes, include, keyword};
 use crate::config::finding::{Code, Findings, Severity, Span};
@@ -18,21 +20,33 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The longest line keepalived reads, in bytes.
-pub const MAX_LINE: usize = 1023;
+pub(super) const MAX_LINE: usize = 1023;
 /// The deepest a definition may refer to another one.
-pub const MAX_EXPANSION_DEPTH: u32 = 64;
+pub(super) const MAX_EXPANSION_DEPTH: u32 = 64;
 /// The most references and generated lines of one configuration.
-pub const MAX_EXPANSIONS: u32 = 100_000;
+pub(super) const MAX_EXPANSIONS: u32 = 100_000;
 /// The longest a line may grow by its references, in characters.
-pub const MAX_EXPANDED: usize = 64 * 1024;
+pub(super) const MAX_EXPANDED: usize = 64 * 1024;
+/// The most characters that all lines with references may have together.
+pub(super) const MAX_GROWN: usize = 32 * 1024 * 1024;
+/// The most lines of a definition.
+pub(super) const MAX_BODY: usize = 4096;
 
 /// What a name stands for.
 #[derive(Clone, Debug)]
 pub(super) enum Definition {
     /// A piece of a line.
-    Value(Text),
+    Value(Arc<str>),
     /// Lines.
-    Lines(Vec<(Arc<Line>, Text)>),
+    Lines(Arc<[BodyLine]>),
+}
+
+/// A line of a definition's body: where it stands, what it says, and its first column.
+#[derive(Clone, Debug)]
+pub(super) struct BodyLine {
+    line: Arc<Line>,
+    text: String,
+    from: u16,
 }
 
 /// The state of a reading.
@@ -44,12 +58,14 @@ pub(super) struct Reader<'a> {
     pub(super) definitions: BTreeMap<String, Definition>,
     /// What is left of [`MAX_EXPANSIONS`].
     pub(super) budget: u32,
+    /// Characters of expanded lines so far.
+    pub(super) grown: usize,
     /// Files read so far.
     pub(super) files: u32,
     /// Files being read, outermost first.
     pub(super) stack: Vec<String>,
     /// A multi-line definition whose body is being read.
-    pub(super) body: Option<(String, Vec<(Arc<Line>, Text)>)>,
+    pub(super) body: Option<(String, Vec<BodyLine>)>,
     /// How many `${_RANDOM}` were drawn.
     pub(super) drawn: u64,
     /// What plain `include` checks (`include_check`).
@@ -58,7 +74,11 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A reading that has seen nothing.
-    pub(super) fn new(source: &'a dyn Source, options: &'a Options, findings: &'a mut Findings) -> Reader<'a> {
+    pub(super) fn new(
+        source: &'a dyn Source,
+        options: &'a Options,
+        findings: &'a mut Findings,
+    ) -> Reader<'a> {
         Reader {
             source,
             options,
@@ -66,6 +86,7 @@ impl<'a> Reader<'a> {
             tree: Tree::default(),
             definitions: BTreeMap::new(),
             budget: MAX_EXPANSIONS,
+            grown: 0,
             files: 0,
             stack: Vec::new(),
             body: None,
@@ -183,16 +204,29 @@ impl<'a> Reader<'a> {
         let first: String = rest.iter().map(|ch| ch.c).take_while(|c| !blank(*c)).collect();
         let mut out = Text::new();
         let Ok(lines) = self.expand(line, rest, &mut out, keyword::takes_command(&first)) else { return };
+        self.grown += if self.budget < MAX_EXPANSIONS { out.len() } else { 0 };
+        if self.grown > MAX_GROWN {
+            self.budget = 0;
+        }
         let changed = out.len() != rest.len() || out.iter().zip(rest).any(|(a, b)| a.c != b.c);
-        let again = changed && matches!(trim(&out).first(), Some(Ch { c: '@' | '~', power: Power::Plain, .. }));
+        let again =
+            changed && matches!(trim(&out).first(), Some(Ch { c: '@' | '~', power: Power::Plain, .. }));
         if again {
             self.logical(line, out, depth + 1);
         } else {
             self.pieces(line, &out);
         }
-        for (inner, text) in lines {
+        for inner in lines.iter() {
+            if !self.spend(line) {
+                return;
+            }
             // The body's own line is shown: its columns mean nothing in the line that asked for it.
-            self.logical(&inner, text, depth + 1);
+            let mut text = text_of(&inner.text);
+            for ch in &mut text {
+                ch.from = ch.from.saturating_add(inner.from - 1);
+                ch.to = ch.from;
+            }
+            self.logical(&inner.line, text, depth + 1);
         }
     }
 
@@ -250,7 +284,7 @@ impl<'a> Reader<'a> {
         if plain(value) == "\\" {
             self.body = Some((name, Vec::new()));
         } else {
-            self.definitions.insert(name, Definition::Value(value.to_vec()));
+            self.definitions.insert(name, Definition::Value(Arc::from(plain(value).as_str())));
         }
         true
     }
@@ -260,17 +294,18 @@ impl<'a> Reader<'a> {
         let Some((name, mut lines)) = self.body.take() else { return };
         let more = text.last().is_some_and(|ch| ch.c == '\\');
         let kept = if more { trim(&text[..text.len() - 1]) } else { text };
-        if lines.len() >= super::tree::MAX_STATEMENTS {
+        if lines.len() >= MAX_BODY {
             let message = format!("the definition of ${name} has too many lines");
             self.error(line.whole(), codes::EXPANSION, message, "");
             self.tree.full = true;
             return;
         }
-        lines.push((line.clone(), kept.to_vec()));
+        let from = kept.first().map_or(1, |ch| ch.from);
+        lines.push(BodyLine { line: line.clone(), text: plain(kept), from });
         if more {
             self.body = Some((name, lines));
         } else {
-            self.definitions.insert(name, Definition::Lines(lines));
+            self.definitions.insert(name, Definition::Lines(lines.into()));
         }
     }
 
@@ -302,7 +337,11 @@ impl<'a> Reader<'a> {
             }
             match ch.c {
                 // An escaped quote is one only for command lines, where a backslash counts.
-                '"' if !(quoted && i > 0 && text[i - 1].c == '\\' && self.is_command(line, &text[from..])) => {
+                '"' if !(quoted
+                    && i > 0
+                    && text[i - 1].c == '\\'
+                    && self.is_command(line, &text[from..])) =>
+                {
                     quoted = !quoted;
                 }
                 '{' | '}' if !quoted => {

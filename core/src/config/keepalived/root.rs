@@ -22,10 +22,30 @@ pub(super) static TABLE: &[Keyword<()>] = &[
     served("virtual_server", Shape::Any, "not served", virtual_server),
     served("virtual_server_group", Shape::Any, "not served", virtual_server),
     note("SSL", Shape::Any, "there is no LVS here"),
-    refused("track_file", Shape::Any, "the priority would not follow the file", "use a vrrp_script that reads the file"),
-    refused("vrrp_track_file", Shape::Any, "the priority would not follow the file", "use a vrrp_script that reads the file"),
-    refused("vrrp_track_process", Shape::Any, "the priority would not follow the process", "use a vrrp_script with pidof or pgrep"),
-    refused("bfd_instance", Shape::Any, "the priority would not follow the session", "use a vrrp_script with ping"),
+    refused(
+        "track_file",
+        Shape::Any,
+        "the priority would not follow the file",
+        "use a vrrp_script that reads the file",
+    ),
+    refused(
+        "vrrp_track_file",
+        Shape::Any,
+        "the priority would not follow the file",
+        "use a vrrp_script that reads the file",
+    ),
+    refused(
+        "vrrp_track_process",
+        Shape::Any,
+        "the priority would not follow the process",
+        "use a vrrp_script with pidof or pgrep",
+    ),
+    refused(
+        "bfd_instance",
+        Shape::Any,
+        "the priority would not follow the session",
+        "use a vrrp_script with ping",
+    ),
     refused("static_ipaddress", Shape::Any, STATIC, UNIT),
     refused("static_routes", Shape::Any, STATIC, UNIT),
     refused("static_rules", Shape::Any, STATIC, UNIT),
@@ -33,8 +53,18 @@ pub(super) static TABLE: &[Keyword<()>] = &[
     note("garp_group", Shape::Any, "vrrp_garp_interval and vrrp_gna_interval pace each interface"),
     note("linkbeat_interfaces", Shape::Any, "links are watched by netlink"),
     note("linkbeat_use_polling", Shape::Flag, "links are watched by netlink"),
-    refused("interface_up_down_delays", Shape::Any, "a link that flaps would count at once", "remove it, or track the link by a vrrp_script"),
-    refused("net_namespace", SOME, "the daemon would run in another network namespace", "start it inside: ip netns exec NAME, or NetworkNamespacePath= in the unit"),
+    refused(
+        "interface_up_down_delays",
+        Shape::Any,
+        "a link that flaps would count at once",
+        "remove it, or track the link by a vrrp_script",
+    ),
+    refused(
+        "net_namespace",
+        SOME,
+        "the daemon would run in another network namespace",
+        "start it inside: ip netns exec NAME, or NetworkNamespacePath= in the unit",
+    ),
     note("net_namespace_ipvs", SOME, "there is no LVS here"),
     note("namespace_with_ipsets", SOME, "no firewall rules are made"),
     note("use_pid_dir", SOME, ONE_DAEMON),
@@ -59,8 +89,18 @@ fn virtual_server(_: &mut (), desk: &mut Desk<'_>, s: &Statement) {
     if s.keyword() == "virtual_server" {
         for server in s.body.iter().flatten().filter(|inner| inner.keyword() == "real_server").take(8) {
             let part = |i: usize| server.arguments().get(i).map_or("?", |word| word.text.as_str());
-            help.push_str(&format!("; server {} {}:{} check", part(0).replace(['.', ':'], "-"), part(0), part(1)));
+            help.push_str(&format!(
+                "; server {} {}:{} check",
+                part(0).replace(['.', ':'], "-"),
+                part(0),
+                part(1)
+            ));
         }
     }
-    desk.error(s.span(), codes::VIRTUAL_SERVER, format!("`{}` (LVS) is not served: nothing would be balanced", s.keyword()), &help);
+    desk.error(
+        s.span(),
+        codes::VIRTUAL_SERVER,
+        format!("`{}` (LVS) is not served: nothing would be balanced", s.keyword()),
+        &help,
+    );
 }

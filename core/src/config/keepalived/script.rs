@@ -188,5 +188,9 @@ fn slow(desk: &mut Desk<'_>, draft: &ScriptDraft) {
 
 /// Seconds, with milliseconds where there are some.
 fn shown(time: Duration) -> alloc::string::String {
-    if time.subsec_millis() == 0 { format!("{}", time.as_secs()) } else { format!("{}.{:03}", time.as_secs(), time.subsec_millis()) }
+    if time.subsec_millis() == 0 {
+        format!("{}", time.as_secs())
+    } else {
+        format!("{}.{:03}", time.as_secs(), time.subsec_millis())
+    }
 }

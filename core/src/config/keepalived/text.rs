@@ -166,7 +166,9 @@ pub(super) fn words(line: &Arc<Line>, text: &[Ch]) -> Vec<Word> {
             let end = text[i..].iter().position(|ch| blank(ch.c) || quote(*ch)).map_or(text.len(), |n| i + n);
             let mut kept: Text = text[i..end].to_vec();
             // The manual's `\\#`; keepalived strips comments twice, so that there the word ends before it.
-            let escape = |w: &[Ch], n: usize| w[n].c == '\\' && w.get(n + 1).is_some_and(|ch| ch.c == '#' || ch.c == '!');
+            let escape = |w: &[Ch], n: usize| {
+                w[n].c == '\\' && w.get(n + 1).is_some_and(|ch| ch.c == '#' || ch.c == '!')
+            };
             if (0..kept.len()).any(|n| escape(&kept, n)) {
                 let whole = kept.clone();
                 kept = (0..whole.len()).filter(|n| !escape(&whole, *n)).map(|n| whole[n]).collect();
@@ -307,9 +309,12 @@ mod tests {
 
     #[test]
     fn a_comment_begins_in_the_middle_of_a_word_but_not_inside_quotes() {
-        for (text, left) in
-            [("auth_pass a!b", "auth_pass a"), ("a \"b # c\" # d", "a \"b # c\""), ("  # x", ""), ("a\\#b", "a\\#b")]
-        {
+        for (text, left) in [
+            ("auth_pass a!b", "auth_pass a"),
+            ("a \"b # c\" # d", "a \"b # c\""),
+            ("  # x", ""),
+            ("a\\#b", "a\\#b"),
+        ] {
             assert_eq!(plain(strip_comment(&text_of(text)).0), left);
         }
         assert!(strip_comment(&text_of("a \"b")).1.is_some());

@@ -10,6 +10,9 @@ use crate::config::model::{Tracked, Tracker};
 use alloc::format;
 use alloc::vec::Vec;
 
+/// The most trackers of one virtual router or group.
+pub(super) const MAX_TRACKERS: usize = 1024;
+
 /// A tracker and where it was asked for.
 #[derive(Clone, Debug)]
 pub(super) struct TrackerDraft {
@@ -23,10 +26,10 @@ pub(super) fn scripts(list: &mut Vec<TrackerDraft>, desk: &mut Desk<'_>, block: 
         let Some(name) = line.words.first().filter(|word| !word.poisoned) else { continue };
         let Some(found) = desk.script(&name.text) else {
             let near = desk.script_index.keys().map(alloc::string::String::as_str);
-            let help = match crate::config::finding::nearest(&name.text, near) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "the vrrp_script block must stand above this one".into(),
-            };
+            let mut help = desk.near(&name.text, near);
+            if help.is_empty() {
+                help = "the vrrp_script block must stand above this one".into();
+            }
             desk.error(name.span(), codes::NO_SUCH_NAME, format!("no vrrp_script `{}`", name.text), &help);
             continue;
         };
@@ -58,6 +61,11 @@ fn add(list: &mut Vec<TrackerDraft>, desk: &mut Desk<'_>, at: &Word, tracker: Tr
         desk.warn(at.span(), codes::DUPLICATE, message, "");
         return;
     }
+    if list.len() >= MAX_TRACKERS {
+        let message = format!("more than {MAX_TRACKERS} trackers");
+        desk.error(at.span(), codes::OUT_OF_RANGE, message, "");
+        return;
+    }
     list.push(TrackerDraft { tracker, at: at.clone() });
 }
 
@@ -68,7 +76,12 @@ fn weight(desk: &mut Desk<'_>, line: &Statement, default: (i16, bool)) -> Option
     if first.text != "weight" {
         if !first.poisoned {
             let help = "each line is: NAME [weight N [reverse]]";
-            desk.error(first.span(), codes::BAD_VALUE, format!("`{}` after a tracked name", first.text), help);
+            desk.error(
+                first.span(),
+                codes::BAD_VALUE,
+                format!("`{}` after a tracked name", first.text),
+                help,
+            );
         }
         return None;
     }
@@ -86,7 +99,12 @@ fn weight(desk: &mut Desk<'_>, line: &Statement, default: (i16, bool)) -> Option
         Some((_, "reverse")) => true,
         Some((_, "noreverse")) => false,
         Some((word, other)) => {
-            desk.error(word.span(), codes::BAD_VALUE, format!("`{other}` after a weight"), "only `reverse` may stand there");
+            desk.error(
+                word.span(),
+                codes::BAD_VALUE,
+                format!("`{other}` after a weight"),
+                "only `reverse` may stand there",
+            );
             return None;
         }
     };

@@ -13,9 +13,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// The most statements of a configuration: 4096 virtual routers of 48 lines each.
-pub const MAX_STATEMENTS: usize = 200_000;
+pub(super) const MAX_STATEMENTS: usize = 200_000;
 /// The deepest nesting of blocks that is read.
-pub const MAX_BLOCKS: usize = 16;
+pub(super) const MAX_BLOCKS: usize = 16;
 
 /// A keyword, its arguments, and its block, if it has one.
 #[derive(Debug)]
@@ -109,8 +109,10 @@ impl Tree {
 
     /// A block keyword stands last in its list without its brace: say so, and read on inside it.
     fn open_forgotten(&mut self, findings: &mut Findings) {
-        let forgotten =
-            self.list().last().is_some_and(|last| last.body.is_none() && opens_block(last.keyword(), last.words.len()));
+        let forgotten = self
+            .list()
+            .last()
+            .is_some_and(|last| last.body.is_none() && opens_block(last.keyword(), last.words.len()));
         if forgotten {
             if let Some(last) = self.list().pop() {
                 findings.push(error(
@@ -158,7 +160,12 @@ impl Tree {
             other => {
                 self.list().extend(other);
                 let help = "put the keyword it belongs to before it";
-                findings.push(error(at, codes::STRAY_BRACE, String::from("{ without a keyword before it"), help));
+                findings.push(error(
+                    at,
+                    codes::STRAY_BRACE,
+                    String::from("{ without a keyword before it"),
+                    help,
+                ));
                 self.open.push(Statement { words: Vec::new(), body: Some(Vec::new()), line: line.clone() });
             }
         }

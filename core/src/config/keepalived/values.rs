@@ -31,13 +31,22 @@ pub(super) fn number(desk: &mut Desk<'_>, word: &Word, range: RangeInclusive<i64
 }
 
 /// The first argument as a number that fits `T`; `None` was said.
-pub(super) fn argument<T: TryFrom<i64>>(desk: &mut Desk<'_>, statement: &Statement, range: RangeInclusive<i64>) -> Option<T> {
+pub(super) fn argument<T: TryFrom<i64>>(
+    desk: &mut Desk<'_>,
+    statement: &Statement,
+    range: RangeInclusive<i64>,
+) -> Option<T> {
     let word = first(statement)?;
     number(desk, word, range).and_then(|value| T::try_from(value).ok())
 }
 
 /// Seconds with `digits` decimals kept, in microseconds `range`; `None` was said.
-pub(super) fn seconds(desk: &mut Desk<'_>, word: &Word, digits: usize, range: RangeInclusive<u64>) -> Option<Duration> {
+pub(super) fn seconds(
+    desk: &mut Desk<'_>,
+    word: &Word,
+    digits: usize,
+    range: RangeInclusive<u64>,
+) -> Option<Duration> {
     if word.poisoned {
         return None;
     }
@@ -50,7 +59,8 @@ pub(super) fn seconds(desk: &mut Desk<'_>, word: &Word, digits: usize, range: Ra
         return None;
     }
     // Rounded half up at the digit after the last one kept.
-    let kept: u64 = (0..digits).fold(0, |sum, i| sum * 10 + part.as_bytes().get(i).map_or(0, |b| u64::from(b - b'0')));
+    let kept: u64 =
+        (0..digits).fold(0, |sum, i| sum * 10 + part.as_bytes().get(i).map_or(0, |b| u64::from(b - b'0')));
     let up = u64::from(part.as_bytes().get(digits).is_some_and(|b| *b >= b'5'));
     let unit = 10_u64.pow(u32::try_from(6 - digits.min(6)).unwrap_or(0));
     let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
@@ -108,7 +118,8 @@ pub(super) fn interface(desk: &mut Desk<'_>, word: &Word) -> Option<alloc::sync:
         return None;
     }
     let text = word.text.as_str();
-    let good = !text.is_empty() && text.len() < 16 && !text.contains(['/', ' ', ':']) && text != "." && text != "..";
+    let good =
+        !text.is_empty() && text.len() < 16 && !text.contains(['/', ' ', ':']) && text != "." && text != "..";
     if !good {
         let message = format!("`{text}` cannot be the name of an interface");
         desk.error(word.span(), codes::BAD_VALUE, message, "at most 15 characters, no blank, slash or colon");
