@@ -86,8 +86,7 @@ fn the_guides_traps_are_said_as_warnings_and_notes() {
 
 #[test]
 fn a_missing_check_script_is_a_failing_check() {
-    let mut source =
-        MemorySource::with("k", include_bytes!("../../tests/guide/current/cp1/keepalived.conf"));
+    let mut source = MemorySource::with("k", include_bytes!("../../tests/guide/current/cp1/keepalived.conf"));
     source.scripts.insert(SCRIPT.to_string(), ScriptState::Missing);
     let loaded = load(&[(Language::Keepalived, "k")], &source, None, &Options::default());
     assert!(loaded.findings.list().iter().any(|f| f.code.0 == 1201 && f.severity == Severity::Warning));
@@ -102,7 +101,8 @@ fn ids_stay_over_a_reload() {
     let first = loaded(text.as_bytes()).config.unwrap();
     let more = format!("vrrp_script other {{\n script /bin/true\n}}\n{text}");
     let source = MemorySource::with("k", more.as_bytes());
-    let second = load(&[(Language::Keepalived, "k")], &source, Some(&first), &Options::default()).config.unwrap();
+    let second =
+        load(&[(Language::Keepalived, "k")], &source, Some(&first), &Options::default()).config.unwrap();
     assert_eq!(first.instances.keys().collect::<Vec<_>>(), second.instances.keys().collect::<Vec<_>>());
     assert_eq!(first.checks.keys().collect::<Vec<_>>(), second.checks.keys().collect::<Vec<_>>());
 }

@@ -24,7 +24,7 @@ pub(super) struct CommandDraft {
 
 /// The command of `script` or `notify*`; with `account`, the words after it are `user [:][group]`.
 pub(super) fn draft(desk: &mut Desk<'_>, statement: &Statement, account: bool) -> Option<CommandDraft> {
-    let (at, rest) = statement.arguments().split_first()?;
+    let (at, rest) = statement.arguments().split_first().filter(|(at, _)| !at.poisoned)?;
     let line = at.text.strip_prefix('<');
     let argv = match line {
         // `</path`: can the file be opened?

@@ -269,6 +269,9 @@ fn authentication(
         desk.warn(auth.at.clone(), codes::AUTHENTICATION, message, &format!("add {missing}"));
         return Authentication::None;
     };
+    if word.poisoned {
+        return Authentication::None;
+    }
     let bytes = word.text.as_bytes();
     if bytes.is_empty() {
         desk.warn(word.span(), codes::AUTHENTICATION, "an empty password: authentication is dropped", "");

@@ -380,7 +380,7 @@ pub(super) fn read(desk: &mut Desk<'_>, statement: &Statement) {
     };
     let before = desk.findings.errors();
     apply(TABLE, "vrrp_instance", &mut draft, desk, body);
-    if desk.findings.errors() > before {
+    if desk.findings.errors() > before || body.iter().any(Statement::poisoned) {
         desk.broken.insert(name.text.clone());
     }
     desk.instance_index.insert(name.text.clone(), desk.instances.len());

@@ -117,7 +117,7 @@ const MAX_COMPARED: usize = 256;
 impl Desk<'_> {
     /// `did you mean …`, when one of `known` is near; else empty.
     pub(super) fn near<'k>(&self, word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
-        if self.findings.list().len() >= MAX_SUGGESTED {
+        if self.findings.list().len() >= MAX_SUGGESTED || word.chars().count() < 3 {
             return String::new();
         }
         let found = nearest(word, known.into_iter().take(MAX_COMPARED));
@@ -254,17 +254,17 @@ fn fits(shape: Shape, desk: &mut Desk<'_>, statement: &Statement) -> bool {
         Shape::Block(names) => (names, names, "a name", true),
         Shape::Any => return true,
     };
-    if given < least {
-        // keepalived's process ends here.
-        desk.error(statement.span(), codes::MISSING_ARGUMENT, format!("`{word}` needs {what}"), "");
-        return false;
-    }
     if block != statement.body.is_some() {
         if block {
             desk.error(statement.span(), codes::MISSING_BRACE, format!("`{word}` needs a block {{ … }}"), "");
         } else {
             desk.error(statement.span(), codes::NOT_A_BLOCK, format!("`{word}` takes no block"), "");
         }
+        return false;
+    }
+    if given < least {
+        // keepalived's process ends here.
+        desk.error(statement.span(), codes::MISSING_ARGUMENT, format!("`{word}` needs {what}"), "");
         return false;
     }
     desk.no_more(statement, most);

@@ -41,7 +41,8 @@ pub fn read(
     findings: &mut Findings,
     options: &Options,
 ) {
-    let mut reader = reader::Reader::new(source, options, findings);
+    let mut found = Findings::default();
+    let mut reader = reader::Reader::new(source, options, &mut found);
     let paths =
         if path.contains(['*', '?', '[', '{']) { matching(path, source) } else { alloc::vec![path.into()] };
     if paths.is_empty() {
@@ -52,7 +53,22 @@ pub fn read(
         reader.file(path, None);
     }
     let tree = core::mem::take(&mut reader.tree);
-    let statements = tree.finish(findings);
+    let cut = tree.full;
+    let statements = tree.finish(&mut found);
+    if !cut {
+        understand(path, &statements, source, config, &mut found);
+    }
+    findings.append(found.in_order());
+}
+
+/// From statements to the model.
+fn understand(
+    path: &str,
+    statements: &[tree::Statement],
+    source: &dyn Source,
+    config: &mut Config,
+    findings: &mut Findings,
+) {
     let mut desk = keyword::Desk {
         source,
         findings,
@@ -68,7 +84,7 @@ pub fn read(
         broken_instance: false,
         addresses: BTreeSet::new(),
     };
-    root::read(&mut desk, &statements);
+    root::read(&mut desk, statements);
     let nothing = desk.instances.is_empty() && desk.findings.errors() == 0;
     lower::all(&mut desk);
     if nothing {

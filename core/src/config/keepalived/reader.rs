@@ -372,12 +372,12 @@ impl<'a> Reader<'a> {
         let Some(first) = found.first() else { return };
         if keyword::takes_command(&first.text) {
             let end = text.iter().position(|ch| blank(ch.c) || ch.c == '"').unwrap_or(text.len());
-            let (command, open) = command_words(line, &text[end..]);
+            let (mut command, open) = command_words(line, &text[end..]);
             if let Some(quote) = open {
                 let help = "a # or ! inside '…' begins a comment: put the whole command into \"…\"";
                 let at = line.span(quote.from, quote.to);
                 self.error(at, codes::OPEN_QUOTE, "this quote is not closed", help);
-                return;
+                command.iter_mut().for_each(|word| word.poisoned = true);
             }
             found.truncate(1);
             found.extend(command);

@@ -29,6 +29,8 @@ pub(super) struct ScriptDraft {
     fall: u32,
     init_fail: bool,
     user: Option<Arc<str>>,
+    /// Something in it was complained about.
+    spoilt: bool,
     /// Somebody tracks it.
     pub(super) used: bool,
 }
@@ -103,11 +105,13 @@ pub(super) fn read(desk: &mut Desk<'_>, statement: &Statement) {
         fall: 1,
         init_fail: false,
         user: None,
+        spoilt: false,
         used: false,
     };
     let before = desk.findings.errors();
     apply(TABLE, "vrrp_script", &mut draft, desk, body);
-    if draft.command.is_none() && desk.findings.errors() == before {
+    draft.spoilt = desk.findings.errors() > before || body.iter().any(Statement::poisoned);
+    if draft.command.is_none() && !draft.spoilt {
         let message = format!("vrrp_script {} has no `script`", name.text);
         desk.error(name.span(), codes::NO_COMMAND, message, "add: script \"/path/to/command\"");
     }
@@ -145,7 +149,7 @@ pub(super) fn finish(desk: &mut Desk<'_>) {
             let help = "keepalived would not check at all, and the node would look healthy";
             desk.warn(at, codes::SCRIPT_MISSING, message, help);
         }
-        if !told && command.user.is_none() {
+        if !told && command.user.is_none() && broken.is_none() && !draft.spoilt {
             told = true;
             let message = format!("the script of {name} runs as the daemon's own account, normally root");
             let help = "add to global_defs: script_user nobody (or an account keepalived_script), and enable_script_security";

@@ -37,6 +37,11 @@ impl Statement {
         self.words.get(1..).unwrap_or(&[])
     }
 
+    /// Was something in it complained about before it was understood?
+    pub(super) fn poisoned(&self) -> bool {
+        self.words.iter().any(|word| word.poisoned) || self.body.iter().flatten().any(Statement::poisoned)
+    }
+
     /// Where the keyword stands.
     pub(super) fn span(&self) -> Span {
         self.words.first().map_or_else(|| self.line.whole(), Word::span)
