@@ -22,19 +22,23 @@ pub struct FsSource {}
 
 impl Source for FsSource {
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
-        let refused = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => ReadError::Missing,
-            _ => ReadError::Refused(error.to_string()),
+        let refused = |error: std::io::Error| {
+            let missing = error.kind() == std::io::ErrorKind::NotFound;
+            if missing { ReadError::Missing } else { ReadError::Refused(error.to_string()) }
         };
         let about = fs::metadata(path).map_err(refused)?;
         if about.is_dir() {
-            return Err(ReadError::NotRegular("it is a directory (was the file missing when it was mounted?)".into()));
+            return Err(ReadError::NotRegular(
+                "it is a directory (was the file missing when it was mounted?)".into(),
+            ));
         }
         if !about.is_file() {
             return Err(ReadError::NotRegular("it is not a regular file".into()));
         }
         if about.permissions().mode() & 0o111 != 0 {
-            return Err(ReadError::NotRegular("it is executable, so it is not taken for a configuration".into()));
+            return Err(ReadError::NotRegular(
+                "it is executable, so it is not taken for a configuration".into(),
+            ));
         }
         let limit = u64::try_from(MAX_FILE).unwrap_or(u64::MAX);
         let mut bytes = Vec::new();
@@ -68,7 +72,9 @@ impl Source for FsSource {
     }
 
     fn host(&self) -> String {
-        fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_string()).unwrap_or_default()
+        fs::read_to_string("/proc/sys/kernel/hostname")
+            .map(|name| name.trim().to_string())
+            .unwrap_or_default()
     }
 
     fn user(&self, user: &str) -> Option<bool> {
@@ -163,7 +169,8 @@ fn glob(pattern: &str) -> Vec<String> {
             if part.contains(['*', '?', '[', '\\']) {
                 let place = if folder.is_empty() { "." } else { folder.as_str() };
                 let entries = fs::read_dir(place).into_iter().flatten().flatten();
-                let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+                let mut names: Vec<String> =
+                    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
                 names.sort();
                 next.extend(names.iter().filter(|name| matches_name(part, name)).map(|name| join(name)));
             } else if Path::new(&join(part)).exists() {
@@ -210,7 +217,8 @@ mod tests {
     #[test]
     fn patterns_match_sorted_and_by_alternatives() {
         let folder = Folder::new("glob");
-        let wanted: Vec<String> = ["a.conf", "b.conf", "c.cfg"].iter().map(|name| folder.file(name, 0o644)).collect();
+        let wanted: Vec<String> =
+            ["a.conf", "b.conf", "c.cfg"].iter().map(|name| folder.file(name, 0o644)).collect();
         folder.file("d.txt", 0o644);
         let source = FsSource::default();
         let base = folder.0.to_str().unwrap();

@@ -100,7 +100,6 @@ fn option<'w>(
     word: &'w Word,
     rest: &mut impl Iterator<Item = &'w Word>,
 ) -> Option<()> {
-    let v4 = draft.address.addr().is_ipv4();
     let mut value = |desk: &mut Desk<'_>| {
         let next = rest.next();
         if next.is_none() {
@@ -114,32 +113,12 @@ fn option<'w>(
             draft.interface = Some(interface(desk, name)?);
         }
         "label" => {
-            let label = value(desk)?;
-            if !v4 {
-                desk.warn(word.span(), codes::EXTRA_WORDS, "IPv6 addresses have no label", "");
-            } else if label.text.len() > 15 {
-                desk.error(label.span(), codes::OUT_OF_RANGE, "a label has at most 15 characters", "");
-            } else {
-                draft.how.label = Some(label.text.clone());
-            }
+            let text = value(desk)?;
+            label(desk, draft, word, text);
         }
         "scope" => {
-            let scope = value(desk)?;
-            match scope_of(&scope.text) {
-                Some(_) if !v4 => {
-                    desk.warn(word.span(), codes::EXTRA_WORDS, "IPv6 addresses have their scope in them", "")
-                }
-                Some(found) => draft.how.scope = found,
-                None => {
-                    let help = "global, site, link, host, nowhere, or 0 to 255";
-                    desk.error(
-                        scope.span(),
-                        codes::BAD_VALUE,
-                        format!("`{}` is not a scope", scope.text),
-                        help,
-                    );
-                }
-            }
+            let text = value(desk)?;
+            scope(desk, draft, word, text);
         }
         "brd" | "broadcast" => {
             let word = value(desk)?;
@@ -164,6 +143,39 @@ fn option<'w>(
             desk.error(word.span(), codes::UNSERVED, message, "");
             rest.next();
         }
+        _ => other(desk, word),
+    }
+    Some(())
+}
+
+/// `label`, of IPv4 only.
+fn label(desk: &mut Desk<'_>, draft: &mut AddressDraft, word: &Word, text: &Word) {
+    if draft.address.addr().is_ipv6() {
+        desk.warn(word.span(), codes::EXTRA_WORDS, "IPv6 addresses have no label", "");
+    } else if text.text.len() > 15 {
+        desk.error(text.span(), codes::OUT_OF_RANGE, "a label has at most 15 characters", "");
+    } else {
+        draft.how.label = Some(text.text.clone());
+    }
+}
+
+/// `scope`, of IPv4 only.
+fn scope(desk: &mut Desk<'_>, draft: &mut AddressDraft, word: &Word, text: &Word) {
+    match scope_of(&text.text) {
+        Some(_) if draft.address.addr().is_ipv6() => {
+            desk.warn(word.span(), codes::EXTRA_WORDS, "IPv6 addresses have their scope in them", "");
+        }
+        Some(found) => draft.how.scope = found,
+        None => {
+            let help = "global, site, link, host, nowhere, or 0 to 255";
+            desk.error(text.span(), codes::BAD_VALUE, format!("`{}` is not a scope", text.text), help);
+        }
+    }
+}
+
+/// A word that is no served option.
+fn other(desk: &mut Desk<'_>, word: &Word) {
+    match word.text.as_str() {
         "use_vmac" => {
             let message = "`use_vmac` is not served: the address would answer with the interface's own MAC";
             desk.error(
@@ -186,7 +198,6 @@ fn option<'w>(
             desk.error(word.span(), codes::UNKNOWN_KEYWORD, message, &help);
         }
     }
-    Some(())
 }
 
 /// `brd ADDR`, `brd +` (host bits set), `brd -` (host bits clear).

@@ -150,17 +150,9 @@ fn election(desk: &mut Desk<'_>, draft: &InstanceDraft, version: Version, strict
         desk.warn(draft.name.span(), codes::STRICT, message, "");
         wish_master = owner;
     }
-    if let Some((true, word)) = &wish.state {
-        if !owner && !strict {
-            let message =
-                format!("state MASTER is a wish: with priority {priority} the router starts as backup");
-            desk.note(
-                word.span(),
-                codes::WISH_WITHOUT_EFFECT,
-                message,
-                "the highest priority wins the election",
-            );
-        }
+    if let Some((true, word)) = wish.state.as_ref().filter(|_| !owner && !strict) {
+        let message = format!("state MASTER is a wish: with priority {priority} the router starts as backup");
+        desk.note(word.span(), codes::WISH_WITHOUT_EFFECT, message, "the highest priority wins the election");
     }
     let (preempt, preempt_delay) = preempt(desk, draft, wish_master, owner, strict);
     let mut down_adverts =

@@ -118,17 +118,14 @@ impl Tree {
             .list()
             .last()
             .is_some_and(|last| last.body.is_none() && opens_block(last.keyword(), last.words.len()));
-        if forgotten {
-            if let Some(last) = self.list().pop() {
-                findings.push(error(
-                    last.span(),
-                    codes::MISSING_BRACE,
-                    format!("`{}` is not followed by {{", last.keyword()),
-                    "write { at the end of this line",
-                ));
-                self.open.push(Statement { body: Some(Vec::new()), ..last });
-            }
-        }
+        let Some(last) = (if forgotten { self.list().pop() } else { None }) else { return };
+        findings.push(error(
+            last.span(),
+            codes::MISSING_BRACE,
+            format!("`{}` is not followed by {{", last.keyword()),
+            "write { at the end of this line",
+        ));
+        self.open.push(Statement { body: Some(Vec::new()), ..last });
     }
 
     /// A root keyword inside blocks: they were never closed.
