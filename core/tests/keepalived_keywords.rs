@@ -15,7 +15,8 @@ fn no_keyword_is_declared_twice_and_each_says_what_it_does() {
 
 #[test]
 fn the_keywords_of_releases_up_to_2_4_are_known() {
-    let known: BTreeSet<(&str, &str)> = keywords().into_iter().map(|(block, word, _)| (block, word)).collect();
+    let known: BTreeSet<(&str, &str)> =
+        keywords().into_iter().map(|(block, word, _)| (block, word)).collect();
     for (block, words) in [
         (
             "global_defs",
@@ -32,7 +33,10 @@ fn the_keywords_of_releases_up_to_2_4_are_known() {
         ),
         ("vrrp_script", "script interval timeout weight rise fall user init_fail"),
         ("vrrp_sync_group", "group track_file sync_group_tracking_weight global_tracking notify_stop"),
-        ("", "static_routes track_group garp_group bfd_instance interface_up_down_delays net_namespace virtual_server"),
+        (
+            "",
+            "static_routes track_group garp_group bfd_instance interface_up_down_delays net_namespace virtual_server",
+        ),
     ] {
         for word in words.split_whitespace() {
             assert!(known.contains(&(block, word)), "{word} in {block:?}");

@@ -126,3 +126,43 @@ fn lists_are_bounded() {
         (0..2049).map(|n| format!("vrrp_sync_group G{n} {{\ngroup {{\nV\n}}\n}}\n")).collect();
     assert!(codes(&groups).contains(&1007));
 }
+
+#[test]
+fn the_last_statement_blocks_files_and_lines_within_their_limits_are_read() {
+    let statements = |many: usize| codes(&"smtp\n".repeat(many)).contains(&8);
+    assert!(!statements(200_000) && statements(200_001));
+    let blocks =
+        |deep: usize| codes(&format!("{}{}", "a {\n".repeat(deep), "}\n".repeat(deep))).contains(&13);
+    assert!(!blocks(16) && blocks(17));
+    let body = |lines: usize| codes(&format!("$A= \\\n{}x\n", "x \\\n".repeat(lines - 1))).contains(&11);
+    assert!(!body(4096) && body(4097));
+    let generated = |many: usize| codes(&format!("~SEQ(i,{many}) @nobody x\n")).contains(&11);
+    assert!(!generated(100_000) && generated(100_001));
+}
+
+#[test]
+fn the_deepest_include_and_the_last_file_are_read() {
+    let world = |text: &str, files: &dyn Fn(&mut MemorySource)| {
+        let mut source = MemorySource::with("k", text.as_bytes());
+        files(&mut source);
+        let found = load(&[(Language::Keepalived, "k")], &source, None, &Options::default()).findings;
+        found.list().iter().any(|f| f.code.0 == 3)
+    };
+    let deep = |depth: usize| {
+        world("include 1\n", &|source| {
+            for n in 1..=depth {
+                let next = if n == depth { String::new() } else { format!("include {}\n", n + 1) };
+                source.files.insert(n.to_string(), next.into_bytes());
+            }
+        })
+    };
+    assert!(!deep(32) && deep(33));
+    let wide = |files: usize| {
+        world("include f*\n", &|source| {
+            for n in 1..files {
+                source.files.insert(format!("f{n}"), b"# x\n".to_vec());
+            }
+        })
+    };
+    assert!(!wide(1024) && wide(1025));
+}
