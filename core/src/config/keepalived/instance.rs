@@ -355,8 +355,9 @@ pub(super) fn read(desk: &mut Desk<'_>, statement: &Statement) {
         return;
     }
     if desk.instances.len() >= Config::MAX_INSTANCES {
-        if desk.instances.len() == Config::MAX_INSTANCES && !desk.too_many {
-            desk.too_many = true;
+        // The first one too many is in the index only, so that it is said once.
+        if desk.instance_index.len() == desk.instances.len() {
+            desk.instance_index.insert(name.text.clone(), Config::MAX_INSTANCES);
             let message =
                 format!("more than {} virtual routers; the rest is not read", Config::MAX_INSTANCES);
             desk.error(name.span(), codes::TOO_MANY_INSTANCES, message, "");

@@ -105,8 +105,6 @@ pub(super) struct Desk<'a> {
     pub(super) broken_instance: bool,
     /// Virtual addresses so far.
     pub(super) addresses: BTreeSet<core::net::IpAddr>,
-    /// The limit of virtual routers was said.
-    pub(super) too_many: bool,
 }
 
 /// Suggestions are looked for as long as there are fewer findings than this; a file of nonsense ends soon.

@@ -79,7 +79,6 @@ fn understand(
         instances: Vec::new(),
         instance_index: BTreeMap::new(),
         groups: Vec::new(),
-        too_many: false,
         broken: BTreeSet::new(),
         broken_instance: false,
         addresses: BTreeSet::new(),
