@@ -50,12 +50,14 @@ pub(super) struct Checks {
     pub(super) http_rule: Option<Span>,
     /// The first `tcp-check` rule of this section.
     pub(super) tcp_rule: Option<Span>,
+    /// That `option httpchk` is lost was said, and with it that its rules are.
+    pub(super) told: bool,
 }
 
 impl Checks {
     /// As a following section inherits them: rules and all, but nothing to blame a line of another section for.
     pub(super) fn inherited(&self) -> Checks {
-        Checks { option: None, http_rule: None, tcp_rule: None, ..self.clone() }
+        Checks { option: None, http_rule: None, tcp_rule: None, told: false, ..self.clone() }
     }
 }
 
@@ -91,6 +93,7 @@ fn choose(reader: &mut Reader<'_>, line: &Line, kind: Kind) {
     let rule = core::mem::replace(&mut checks.kind, kind);
     let asked = core::mem::take(&mut checks.asked);
     let Some((name, span)) = lost else { return };
+    checks.told |= rule == Kind::Http;
     let message = format!("`option {name}` is lost: `option {}` in line {number} is written later and replaces it", line.word(1));
     let path = [checks.send.as_ref().map(|send| send.uri.clone()), Some(asked.uri)]
         .into_iter()

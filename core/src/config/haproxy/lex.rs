@@ -72,12 +72,6 @@ impl Line {
     pub(super) fn word(&self, index: usize) -> &str {
         self.words.get(index).map_or("", |word| word.text.as_str())
     }
-
-    /// The words from `index` on, joined by a blank.
-    pub(super) fn rest(&self, index: usize) -> String {
-        let texts: Vec<&str> = self.words.iter().skip(index).map(|word| word.text.as_str()).collect();
-        texts.join(" ")
-    }
 }
 
 /// What is wrong with a line, and where.

@@ -128,7 +128,8 @@ fn open_defaults(reader: &mut Reader<'_>, line: &Line) {
         "" | "from" => (Arc::from(""), 1),
         name => (Arc::from(name), 2),
     };
-    let base = from(reader, line, next).unwrap_or_default();
+    let mut base = from(reader, line, next).unwrap_or_default();
+    base.checks = base.checks.inherited();
     check_name(reader, line, &name, "defaults");
     if !name.is_empty() && reader.named.contains_key(&name) {
         let message = format!("there is a defaults section `{name}` above");
@@ -148,7 +149,8 @@ fn open_proxy(reader: &mut Reader<'_>, line: &Line, kind: ProxyKind) {
         return;
     }
     // An old address behind the name of a listen section (`listen web :80`) is an error since haproxy 1.7.
-    let draft = from(reader, line, 2).unwrap_or_else(|| reader.preset.clone());
+    let mut draft = from(reader, line, 2).unwrap_or_else(|| reader.preset.clone());
+    draft.checks = draft.checks.inherited();
     if !count(reader, line) {
         return;
     }
