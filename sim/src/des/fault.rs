@@ -16,6 +16,7 @@ use std::time::Duration;
 
 /// One thing that goes wrong, or that somebody does.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "hosts and ports are numbers, `lasts` and `back` are times until the end; each variant is described")]
 pub enum Fault {
     /// Frames from one port to another are lost.
     OneWay { from: usize, to: usize, lasts: Duration },
@@ -218,13 +219,6 @@ impl World {
         let ids: Vec<InstanceId> = self.hosts[host].config.instances.keys().copied().collect();
         for id in ids {
             let order = if begins { Order::Resign(id) } else { Order::Rejoin(id) };
-            if let Some(process) = &mut self.hosts[host].process {
-                if begins {
-                    process.seen.resigned.insert(id);
-                } else {
-                    process.seen.resigned.remove(&id);
-                }
-            }
             self.feed(host, Input::Order(order));
         }
     }
@@ -264,10 +258,7 @@ impl World {
 
     /// Asks the daemon of `host` to stop.
     pub fn stop(&mut self, host: usize) {
-        if let Some(process) = &mut self.hosts[host].process {
-            process.stopping = true;
-            self.feed(host, Input::Stop);
-        }
+        self.feed(host, Input::Stop);
     }
 
     /// Starts the daemon of `host`, powering the host if need be; waits for one that is just stopping.

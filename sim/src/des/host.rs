@@ -57,8 +57,8 @@ pub struct Process {
     pub node: Node,
     /// The one wake-up that counts.
     pub wake: u64,
-    /// Inputs that wait, when frozen.
-    pub frozen: Option<VecDeque<Input<'static>>>,
+    /// Since when it is frozen, and the inputs that wait.
+    pub frozen: Option<(Time, VecDeque<Input<'static>>)>,
     /// It was told to stop.
     pub stopping: bool,
     /// What can be seen of it.

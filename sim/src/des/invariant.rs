@@ -162,10 +162,12 @@ fn remember(world: &mut World, host: usize, action: &Action) {
 /// L2: at no time do two kernels hold an address because a daemon was killed or frozen; looked at while
 /// `Watch::sole` names the address.
 pub fn sole_holder(world: &mut World, host: usize) {
-    let doubled = world.watch.sole.iter().find(|address| {
-        world.hosts[host].serves(**address) && world.holders(**address).len() > 1
+    let doubled = world.watch.sole.iter().find(|(hit, address)| {
+        let mut holders = world.holders(*address);
+        holders.retain(|holder| !world.watch.apart.contains(holder));
+        (*hit == host || world.hosts[host].serves(*address)) && holders.len() > 1 && holders.contains(hit)
     });
-    if let Some(address) = doubled.copied() {
+    if let Some((_, address)) = doubled.copied() {
         let holders: Vec<String> = world.holders(address).iter().map(|h| format!("n{}", h + 1)).collect();
         world.fail("L2", format!("{address} is held by {}", holders.join(" and ")));
     }

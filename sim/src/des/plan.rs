@@ -171,7 +171,8 @@ fn draw_fault(rng: &mut Rng, weights: &[u64; KINDS], shape: &Shape, clients: usi
     let host = index(rng, shape.nodes);
     let port = index(rng, shape.nodes + clients);
     let other = (host + 1 + index(rng, shape.nodes.max(2) - 1)) % shape.nodes;
-    let errnos = [Errno::EPERM, Errno::ENODEV, Errno::EEXIST, Errno(12)];
+    // EPERM, ENOMEM, EBUSY, ENOBUFS: the kernel would not, although the link is there.
+    let errnos = [Errno::EPERM, Errno(12), Errno(16), Errno(105)];
     match kind.unwrap_or(0) {
         0 => Fault::OneWay { from: host, to: other, lasts },
         1 => Fault::Cut { a: host, b: other, lasts },

@@ -10,7 +10,7 @@ use super::kernel;
 use super::plan::{Drill, Left, Plan};
 use super::settled::{self, Component};
 use super::shape::{RouterKey, RouterShape, SERVER_INTERVAL, host_address};
-use super::world::{Canary, Setting, Spec, World};
+use super::world::{Canary, Event, Setting, Spec, World};
 use standfast_core::config::model::{Family, Version};
 use standfast_core::input::{Input, Order};
 use standfast_core::time::Time;
@@ -177,13 +177,12 @@ impl<'a> Run<'a> {
             world.thaw(host);
             world.start(host);
             world.dump(host);
-            let resigned = world.hosts[host].process.iter().flat_map(|p| p.seen.resigned.iter().copied());
-            let resigned: Vec<_> = resigned.collect();
-            for id in resigned {
-                if let Some(process) = &mut world.hosts[host].process {
-                    process.seen.resigned.remove(&id);
-                }
-                world.feed(host, Input::Order(Order::Rejoin(id)));
+            let ids: Vec<_> = world.hosts[host].config.instances.keys().copied().collect();
+            let generation = world.hosts[host].generation;
+            for id in ids {
+                // After what has waited for a frozen process; harmless for one that has not resigned.
+                let input = Box::new(Input::Order(Order::Rejoin(id)));
+                world.queue.push(world.now + Duration::from_millis(1), Event::Feed { host, generation, input });
             }
         }
         if self.plan.canary == Some(Canary::DeafHost) {
@@ -199,6 +198,7 @@ impl<'a> Run<'a> {
             Left::Stopped => world.stop_for_good(host),
             Left::Frozen => world.freeze(host),
             Left::Isolated => {
+                world.watch.apart.insert(host);
                 let lasts = Duration::from_secs(100_000);
                 world.inflict(&Fault::Isolate { port: host, lasts });
             }
@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
         let key = RouterKey { interface: super::shape::LINK.into(), vrid: router.vrid, family: router.family };
         let Some(hit) = settled::masters(&self.world, &self.main.hosts, &key).first().copied() else { return };
         let bound = self.bound(router, &key, hit);
-        let back = settling(self.plan) + self.plan.shape.refresh + SECOND_BLOCK + Duration::from_secs(2);
+        let back = settling(self.plan) + self.plan.shape.refresh + SECOND_BLOCK + router.master_down() * 2 + SPARE;
         let began = self.world.now;
         let fault = match self.plan.drill {
             Drill::PowerLoss => Fault::PowerLoss { host: hit, back },
@@ -227,7 +227,7 @@ impl<'a> Run<'a> {
             Drill::TakeAddresses | Drill::Nothing => Fault::TakeAddresses { host: hit },
         };
         if matches!(self.plan.drill, Drill::Kill | Drill::Freeze) {
-            self.world.watch.sole = self.leased_in_time();
+            self.world.watch.sole = self.leased_in_time().into_iter().map(|address| (hit, address)).collect();
         }
         self.world.inflict(&fault);
         self.lease_ends_in_time(hit, began, router);
@@ -239,10 +239,18 @@ impl<'a> Run<'a> {
         }
         self.settle("after the drill");
         let until = began + back;
+        // An owner that starts again takes its addresses at once.
+        let owns = |(host, address): &(usize, ipnet::IpNet)| {
+            let instances = self.world.hosts[*host].config.instances.values();
+            let mut mine = instances.filter(|i| i.addresses.iter().any(|held| held.address == *address));
+            mine.any(|instance| instance.election.priority == 255)
+        };
+        let others = self.world.watch.sole.iter().filter(|sole| !owns(sole)).copied().collect();
+        self.world.watch.sole = others;
         self.world.run_until(until);
         // A thawed or restarted daemon must not bring a second holder either, until it may have been elected.
         let fastest = router.members.iter().map(|member| member.1).min().unwrap_or_default();
-        self.pass(fastest * u32::from(router.down_adverts));
+        self.pass(fastest.min(Duration::from_millis(500)));
         self.world.watch.sole.clear();
         let before = settled::masters(&self.world, &self.main.hosts, &key);
         if !self.broken() {

@@ -249,6 +249,7 @@ impl RouterShape {
         } else {
             Destination::Multicast(group(self.family))
         };
+        let link = Tracker { what: Tracked::Interface(LINK.into()), weight: 0, reverse: false };
         // keepalived refuses weighted trackers for an owner.
         let trackers = script.filter(|script| priority != 255 || script.1 == 0).map(|(check, weight)| Tracker {
             what: Tracked::Check(check),
@@ -264,7 +265,7 @@ impl RouterShape {
                 wish_master: priority == 255,
                 interval,
                 down_adverts: self.down_adverts,
-                preempt: self.preempt,
+                preempt: self.preempt || priority == 255, // an owner always preempts
                 preempt_delay: self.preempt_delay,
                 lower_no_advert: false,
                 last_advert: true,
@@ -293,7 +294,7 @@ impl RouterShape {
                 lower_repeat: 5,
                 lower_delay: Duration::from_secs(5),
             },
-            trackers: trackers.into_iter().collect(),
+            trackers: [link].into_iter().chain(trackers).collect(),
             notify: NotifyConfig::default(),
         }
     }

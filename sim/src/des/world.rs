@@ -16,8 +16,8 @@ use super::truth::Truth;
 use ipnet::IpNet;
 use standfast_core::config::model::Config;
 use standfast_core::event::Role;
-use standfast_core::id::Interface;
-use standfast_core::input::{Input, KernelNotice};
+use standfast_core::id::{InstanceId, Interface};
+use standfast_core::input::{Input, KernelNotice, Order};
 use standfast_core::node::Node;
 use standfast_core::rng::{Rng, Seed};
 use standfast_core::time::Time;
@@ -182,8 +182,10 @@ pub struct Watch {
     pub last_transition: String,
     /// Events so far.
     pub events: u64,
-    /// Addresses that two kernels must not hold at once now.
-    pub sole: BTreeSet<IpNet>,
+    /// Addresses that this host's kernel and another must not hold at once now.
+    pub sole: BTreeSet<(usize, IpNet)>,
+    /// Hosts that nobody hears: what they hold does not count against others.
+    pub apart: BTreeSet<usize>,
     /// The last advertisement seen, for noise.
     pub last_advert: Option<Frame>,
 }
@@ -305,6 +307,11 @@ impl World {
             }
             return;
         }
+        if let (Input::Checked { check, ticket, .. }, Some(process)) = (&input, &mut self.hosts[host].process) {
+            if process.seen.running.get(check) == Some(ticket) {
+                process.seen.running.remove(check);
+            }
+        }
         self.feed(host, input);
     }
 
@@ -314,7 +321,7 @@ impl World {
             return;
         }
         let Some(process) = &mut self.hosts[host].process else { return };
-        if let Some(waiting) = &mut process.frozen {
+        if let Some((_, waiting)) = &mut process.frozen {
             if waiting.len() < MAX_WAITING && !matches!(input, Input::Tick) {
                 waiting.push_back(owned(input));
             }
@@ -322,6 +329,12 @@ impl World {
         }
         if self.trace.in_words() && !matches!(input, Input::Tick) {
             self.trace.say(self.now, Some(host), format_args!("<- {}", Short(&input)));
+        }
+        process.stopping |= matches!(input, Input::Stop);
+        if let Input::Order(Order::Resign(id)) = &input {
+            process.seen.resigned.insert(*id);
+        } else if let Input::Order(Order::Rejoin(id)) = &input {
+            process.seen.resigned.remove(id);
         }
         process.node.handle(self.now, input);
         self.carry_out(host);
@@ -341,18 +354,28 @@ impl World {
     }
 
     pub(crate) fn freeze(&mut self, host: usize) {
+        let now = self.now;
         if let Some(process) = &mut self.hosts[host].process {
-            process.frozen.get_or_insert_with(VecDeque::new);
+            process.frozen.get_or_insert_with(|| (now, VecDeque::new()));
         }
     }
 
     /// Thaws the process of `host`: its deadline first, then what waited, as the driver does it.
     pub(crate) fn thaw(&mut self, host: usize) {
-        let generation = self.hosts[host].generation;
-        let Some(process) = &mut self.hosts[host].process else { return };
-        if let Some(waiting) = process.frozen.take() {
+        let now = self.now;
+        let h = &mut self.hosts[host];
+        let generation = h.generation;
+        let Some(process) = &mut h.process else { return };
+        if let Some((since, waiting)) = process.frozen.take() {
+            // Whoever was frozen for longer than its rivals wait may have been replaced.
+            let replaced = |id: &InstanceId| {
+                h.config.instances.get(id).is_some_and(|instance| {
+                    let election = &instance.election;
+                    now.since(since) > election.interval * (u32::from(election.down_adverts) + 1) + Duration::from_secs(1)
+                })
+            };
             let masters = process.seen.roles.iter().filter(|(_, role)| **role == Role::Master);
-            let stale = masters.map(|(id, _)| *id).collect();
+            let stale = masters.map(|(id, _)| *id).filter(replaced).collect();
             process.seen.thawed = Some(Thawed { adverts: BTreeMap::new(), stale });
             self.feed(host, Input::Tick);
             for input in waiting {
@@ -410,7 +433,7 @@ impl World {
     fn arrive(&mut self, to: usize, frame: &Frame) {
         let Some(host) = self.hosts.get_mut(to) else {
             let client = to - self.hosts.len();
-            return self.clients[client].hear(self.now, frame, self.setting.canary);
+            return self.clients[client].hear(frame, self.setting.canary);
         };
         if !host.powered || host.unplugged > 0 {
             return;
