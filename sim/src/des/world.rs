@@ -301,7 +301,8 @@ impl World {
 
     /// An answer or notice reaches `host`; a dump's beginning brings the whole dump with it.
     fn answer(&mut self, host: usize, input: Input<'static>) {
-        if let Input::Kernel(KernelNotice::ResyncBegin) = input {
+        let frozen = self.hosts[host].process.as_ref().is_some_and(|process| process.frozen.is_some());
+        if let (Input::Kernel(KernelNotice::ResyncBegin), false) = (&input, frozen) {
             for notice in self.hosts[host].kernel.dump() {
                 self.feed(host, Input::Kernel(notice));
             }
