@@ -1,1 +1,4 @@
 //! Linux: netlink, raw sockets, ARP, neighbour discovery, processes.
+mod accounts;
+pub mod process;
+mod process_sys;
