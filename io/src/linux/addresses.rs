@@ -41,7 +41,9 @@ impl Addresses {
         let mut kernel = Kernel::new()?;
         kernel.check_permission()?;
         let (line, waiting) = sync_channel(MAX_WAITING);
-        std::thread::Builder::new().name("addresses".into()).spawn(move || serve(&mut kernel, &waiting, &to))?;
+        std::thread::Builder::new()
+            .name("addresses".into())
+            .spawn(move || serve(&mut kernel, &waiting, &to))?;
         Ok(Addresses { line })
     }
 
@@ -125,7 +127,9 @@ impl Kernel {
                 Err(error) => return Err(errno(&error)),
             }
             for received in messages::parse(&self.buffer) {
-                if let (true, Message::Answer(answer)) = (received.sequence == self.sequence, received.message) {
+                if let (true, Message::Answer(answer)) =
+                    (received.sequence == self.sequence, received.message)
+                {
                     return answer.map_or(Ok(()), Err);
                 }
             }
