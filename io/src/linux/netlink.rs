@@ -6,12 +6,12 @@
 //! the socket, and what does not fit there is made good by the next dump.
 
 use super::messages::{self, Message, Table};
+use super::sys;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use rtnetlink::sys::{Socket, SocketAddr};
 use standfast_core::input::{Input, KernelNotice};
 use std::io;
 use std::time::Duration;
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::Sender;
 
@@ -44,7 +44,7 @@ impl Monitor {
         let groups = groups.iter().fold(0, |mask, group| mask | 1 << (group - 1));
         socket.bind(&SocketAddr::new(0, groups))?;
         socket.set_non_blocking(true)?;
-        let socket = AsyncFd::with_interest(socket, Interest::READABLE)?;
+        let socket = sys::watch(socket)?;
         Ok(Monitor { socket, to, dump: None, again: true, sequence: 0 })
     }
 

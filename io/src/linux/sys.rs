@@ -6,8 +6,10 @@
 use socket2::{SockAddr, Socket};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Time since boot, suspension included (`CLOCK_BOOTTIME`).
 #[expect(unsafe_code, reason = "clock_gettime; std has no boot-time clock")]
@@ -105,4 +107,12 @@ pub(crate) fn filled(buffer: &[MaybeUninit<u8>], length: usize) -> &[u8] {
     let part = &buffer[..length.min(buffer.len())];
     // SAFETY: every caller makes its buffer with `MaybeUninit::new(0)`, so all of it is initialised.
     unsafe { &*(std::ptr::from_ref(part) as *const [u8]) }
+}
+
+/// Watches an open socket for something to read. Needs a tokio runtime with IO.
+#[expect(unsafe_code, reason = "AsyncFd must be promised that the descriptor is the socket's for good")]
+pub(crate) fn watch<T: AsFd + AsRawFd>(socket: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: `socket` owns its descriptor (`AsFd`), gives the same one at each call, and closes it only when it is
+    // dropped, which `AsyncFd` does after it has deregistered it.
+    unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }.map_err(Into::into)
 }

@@ -12,7 +12,6 @@ use std::borrow::Cow;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::Sender;
 
@@ -57,7 +56,7 @@ pub(super) fn receiver(on: Interface, name: &str, at: IpAddr) -> io::Result<Asyn
             socket.bind(&SocketAddrV6::new(at, 0, 0, on.0).into())?;
         }
     }
-    AsyncFd::with_interest(socket, Interest::READABLE)
+    sys::watch(socket)
 }
 
 /// Hands up packets until nobody listens any more, or the socket is dead.
