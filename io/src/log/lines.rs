@@ -69,7 +69,7 @@ pub fn human(event: &Event) -> (u8, String) {
         Event::Verdict { name, up, outcome, .. } => verdict(name, *up, outcome),
         Event::Checked { name, count, of, rising, outcome, .. } => {
             let towards = if *rising { "up" } else { "down" };
-            (INFO, format!("Check `{name}` {}: {count} of {of} towards {towards}", ended(outcome)))
+            (INFO, format!("{}: {count} of {of} towards {towards}", ran(name, outcome)))
         }
         Event::Overrun { name } => {
             (WARNING, format!("Script `{name}` is still running at its next turn; this turn is skipped"))
@@ -184,6 +184,15 @@ fn verdict(name: &str, up: bool, outcome: &Outcome) -> (u8, String) {
         (false, false) => format!("Check `{name}` failed ({})", ended(outcome)),
     };
     (level, text)
+}
+
+/// One run, in keepalived's words when it was a script that came to its end.
+fn ran(name: &str, outcome: &Outcome) -> String {
+    match (outcome.code, outcome.status) {
+        (CheckCode::ScriptOk, _) => format!("Script `{name}` now returning 0"),
+        (CheckCode::ScriptExit, Some(status)) => format!("Script `{name}` now returning {status}"),
+        _ => format!("Check `{name}` {}", ended(outcome)),
+    }
 }
 
 /// How a run ended: `exited with status 1`, `L4CON: Connection refused, after 0ms`.
@@ -336,3 +345,6 @@ fn description(code: CheckCode) -> &'static str {
         CheckCode::ScriptTimeout => "External check timeout",
     }
 }
+
+#[cfg(test)]
+mod tests;
