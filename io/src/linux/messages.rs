@@ -297,7 +297,8 @@ mod tests {
             }
             let length = u32::from(bytes[0] % 65);
             bytes[..4].copy_from_slice(&length.to_ne_bytes());
-            bytes[4..6].copy_from_slice(&(16 + u16::from(bytes[4] % 8)).to_ne_bytes());
+            let kind = 16 + u16::from(bytes[4] % 8);
+            bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
             let _ = parse(&bytes);
         }
     }

@@ -111,3 +111,44 @@ pub async fn answer(
     })
     .await
 }
+
+/// A network namespace with one end of a veth pair (`peer`), reached by its process id; ends with the value.
+pub struct Other {
+    keeper: std::process::Child,
+}
+
+impl Other {
+    /// Makes the namespace and moves the link `right` into it, renamed to `peer` and up.
+    pub fn with_right() -> Other {
+        let keeper = Command::new("unshare").args(["-n", "sleep", "600"]).spawn().unwrap();
+        let other = Other { keeper };
+        let own = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+        let theirs = format!("/proc/{}/ns/net", other.keeper.id());
+        while std::fs::read_link(&theirs).is_ok_and(|link| link == own) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        ip(&format!("link set right netns {} name peer", other.keeper.id()));
+        other.run("sysctl -qw net.ipv6.conf.peer.accept_dad=0");
+        other.run("ip link set peer up");
+        other
+    }
+
+    /// A command to be run in the namespace.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["-n", "-t", &self.keeper.id().to_string(), program]);
+        command
+    }
+
+    /// Runs a command line in the namespace; what it prints.
+    pub fn run(&self, line: &str) -> String {
+        run(&format!("nsenter -n -t {} {line}", self.keeper.id()))
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.keeper.kill();
+        let _ = self.keeper.wait();
+    }
+}
