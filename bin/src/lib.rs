@@ -1,1 +1,3 @@
-//! placeholder
+//! The command line of standfast, its laboratory and its demonstration.
+
+pub mod lab;
