@@ -59,19 +59,20 @@ impl Bench {
         Plan { nodes: 3, snooping: true, helper }
     }
 
-    /// standfast as built with this test.
+    /// standfast as built with this test; `PEER_ONLY=1` puts keepalived in its place, to try the test itself.
     #[must_use]
     pub fn standfast(&self) -> Kind {
-        Kind::Standfast(self.program.clone())
+        match std::env::var_os("PEER_ONLY") {
+            Some(_) => Kind::Pair,
+            None => Kind::Standfast(self.program.clone()),
+        }
     }
 
-    /// Both kinds, the peer first. `PEER_ONLY=1` leaves standfast out, for work on the laboratory itself.
+    /// Both kinds, the peer first.
     #[must_use]
     pub fn kinds(&self) -> Vec<Kind> {
-        let mut kinds = vec![Kind::Pair];
-        if std::env::var_os("PEER_ONLY").is_none() {
-            kinds.push(self.standfast());
-        }
+        let mut kinds = vec![Kind::Pair, self.standfast()];
+        kinds.dedup();
         kinds
     }
 
@@ -86,6 +87,22 @@ impl Bench {
 pub fn all(kind: &Kind, files: impl Fn(usize) -> Files) -> Vec<(Kind, Files)> {
     (1..=3).map(|number| (kind.clone(), files(number))).collect()
 }
+
+/// The files of one of two routers, with a check script of its own that the test can break, and no proxy.
+#[must_use]
+pub fn checked_router(lines: &str) -> Files {
+    let check = "vrrp_script check {\n  script \"/etc/keepalived/check_apiserver.sh\"\n  interval 1\n  weight -20\n  \
+                 fall 2\n  rise 1\n}\nvrrp_instance";
+    let lines = format!("{lines}\n    track_script {{\n        check\n    }}");
+    let mut files = Files::router(&lines).with("vrrp_instance", check);
+    files.check = Some(HEALTHY.to_owned());
+    files
+}
+
+/// A check script that says yes.
+pub const HEALTHY: &str = "#!/bin/sh\nexit 0\n";
+/// A check script that says no.
+pub const BROKEN: &str = "#!/bin/sh\nexit 1\n";
 
 /// Runs `measure` for every kind at the same time, each in a laboratory of its own.
 ///

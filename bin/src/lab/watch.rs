@@ -81,14 +81,29 @@ impl Watch {
         Err(Trouble::new(format!("after {longest:?} {address} is held by {holders:?}, not by {host}")))
     }
 
-    /// For how long two machines held it at the same time, from `since` on; still lasting counts until now.
+    /// Waits until others hold it and this machine does not; since when that is so.
+    ///
+    /// # Errors
+    /// When it does not come to that within `longest`.
+    pub fn wait_until_others_hold(&self, host: &str, longest: Duration) -> Result<u64> {
+        let mut since = 0;
+        let moved = wait_until(longest, || {
+            let holds = self.holds();
+            let mut now = holds.iter().filter(|hold| hold.to.is_none());
+            since = now.clone().map(|hold| hold.from).max().unwrap_or_default();
+            now.clone().count() > 0 && now.all(|hold| hold.host != host)
+        });
+        if moved { Ok(since) } else { Err(Trouble::new(format!("{host} has it still after {longest:?}"))) }
+    }
+
+    /// The longest time for which two machines held it at once, from `since` on; still lasting counts until now.
     #[must_use]
     pub fn overlap(&self, since: u64) -> Duration {
         overlap(&self.holds(), since, super::now_us())
     }
 }
 
-/// For how long at least two of `holds` were true at once, within `since..now`.
+/// The longest time for which at least two of `holds` were true at once, within `since..now`.
 #[must_use]
 pub fn overlap(holds: &[Hold], since: u64, now: u64) -> Duration {
     let mut edges: Vec<(u64, i32)> = Vec::new();
@@ -100,15 +115,16 @@ pub fn overlap(holds: &[Hold], since: u64, now: u64) -> Duration {
         }
     }
     edges.sort_unstable();
-    let (mut held, mut last, mut sum) = (0, since, 0);
+    let (mut held, mut began, mut longest) = (0, since, 0);
     for (at, change) in edges {
-        if held >= 2 {
-            sum += at - last;
+        if held < 2 && held + change >= 2 {
+            began = at;
+        } else if held >= 2 && held + change < 2 {
+            longest = longest.max(at - began);
         }
         held += change;
-        last = at;
     }
-    Duration::from_micros(sum)
+    Duration::from_micros(longest)
 }
 
 /// A monitor says nothing when it is ready, so an address on `lo` comes and goes until it is noticed.
@@ -186,7 +202,8 @@ mod tests {
     fn an_overlap_counts_only_what_two_hold_at_once() {
         let hold = |host: &str, from, to| Hold { host: host.to_owned(), from, to };
         let holds = [hold("a", 10, Some(50)), hold("b", 40, Some(60)), hold("c", 55, None)];
-        assert_eq!(overlap(&holds, 0, 100), Duration::from_micros(15));
-        assert_eq!(overlap(&holds, 45, 100), Duration::from_micros(10));
+        assert_eq!(overlap(&holds, 0, 100), Duration::from_micros(10));
+        assert_eq!(overlap(&holds, 47, 100), Duration::from_micros(5));
+        assert_eq!(overlap(&holds, 70, 100), Duration::ZERO);
     }
 }
