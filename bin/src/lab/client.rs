@@ -19,6 +19,9 @@ pub const PATIENCE: Duration = Duration::from_secs(3);
 /// How many attempts may be open at once; more are skipped, and counted.
 pub const MAX_PENDING: usize = 4000;
 
+/// So long after the last answer, in microseconds, a running client counts as cut off.
+const STILL: u64 = 80_000;
+
 /// `lab client --to ADDRESS:PORT [--every-us 2000]`
 #[must_use]
 pub fn main(args: &[String]) -> ExitCode {
@@ -128,6 +131,8 @@ impl Outage {
 pub struct Report {
     /// All ended attempts by start.
     pub attempts: Vec<Attempt>,
+    /// When it was read, where the client was still running: an attempt that hangs is not among the ended ones.
+    pub read: u64,
 }
 
 impl Report {
@@ -136,14 +141,15 @@ impl Report {
     pub fn parse(text: &str) -> Report {
         let mut attempts: Vec<Attempt> = text.split_inclusive('\n').filter_map(attempt).collect();
         attempts.sort_by_key(|attempt| attempt.start);
-        Report { attempts }
+        let read = attempts.last().map_or(0, |last| last.start + last.took);
+        Report { attempts, read }
     }
 
     /// What began at `from` or later, and before `to`.
     #[must_use]
     pub fn between(&self, from: u64, to: u64) -> Report {
         let inside = |attempt: &&Attempt| attempt.start >= from && attempt.start < to;
-        Report { attempts: self.attempts.iter().filter(inside).cloned().collect() }
+        Report { attempts: self.attempts.iter().filter(inside).cloned().collect(), read: self.read.min(to) }
     }
 
     /// How many attempts failed, by kind.
@@ -193,8 +199,8 @@ impl Report {
                 found.push(Outage { start: pair[0], end: Some(pair[1]) });
             }
         }
-        if let (Some(last), Some(attempt)) = (answers.last(), self.attempts.last())
-            && attempt.start > *last + least
+        if let Some(last) = answers.last()
+            && self.read.saturating_sub(*last) > least.max(STILL)
         {
             found.push(Outage { start: *last, end: None });
         }
@@ -267,7 +273,8 @@ impl Client {
     /// What it has seen so far.
     #[must_use]
     pub fn report(&self) -> Report {
-        Report::parse(&self.process.said())
+        let read = super::now_us();
+        Report { read, ..Report::parse(&self.process.said()) }
     }
 }
 
@@ -295,7 +302,7 @@ mod tests {
 
     #[test]
     fn an_outage_without_end_is_said() {
-        let report = Report::parse("1000 500 ok a x\n3000 10 refused\n90000 10 refused\n");
+        let report = Report::parse("1000 500 ok a x\n3000 10 refused\n190000 10 refused\n");
         assert_eq!(report.longest_outage(), Duration::MAX);
     }
 }
