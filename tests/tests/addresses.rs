@@ -1,5 +1,7 @@
 //! Somebody else touches the address or the link: the state afterwards is right, and the log says what happened.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use standfast::lab::cluster::Cluster;
 use standfast::lab::guide::{Edition, Files};
 use standfast::lab::node::Kind;

@@ -1,5 +1,7 @@
 //! The active node of three fails, with the guide's files unchanged: how long a client is without an answer.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use standfast::lab::cluster::Cluster;
 use standfast::lab::guide::{Edition, Files};
 use standfast::lab::node::Kind;

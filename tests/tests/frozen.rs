@@ -1,5 +1,7 @@
 //! The daemon that holds the address is frozen or killed while its host lives on: who holds the address meanwhile.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use standfast::lab::cluster::Cluster;
 use standfast::lab::guide::Files;
 use standfast::lab::node::Kind;

@@ -2,6 +2,8 @@
 //!
 //! FRR keeps the address on a macvlan device that is down while it is backup, so its state is asked by `vtysh`.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use standfast::lab::guide::Files;
 use standfast::lab::host::{Host, View, words};
 use standfast::lab::net::{Lab, Plan};

@@ -3,6 +3,8 @@
 //! Six pairs at the same time: version 2 with a password, version 3 over IPv4, version 3 over IPv6, and each with
 //! standfast as the preferred router and as the other one.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use standfast::lab::cluster::Cluster;
 use standfast::lab::guide::Files;
 use standfast::lab::node::{Kind, replace_check};

@@ -3,6 +3,8 @@
 //! Both sides hold the address meanwhile. What counts is what a client sees once the split heals: whether its
 //! neighbour table follows the router that stays. `SPLIT_ROUNDS=20` for the full number; 5 otherwise.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use standfast::lab::cluster::Cluster;
 use standfast::lab::guide::{Edition, Files};
 use standfast::lab::node::Kind;

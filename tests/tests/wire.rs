@@ -1,5 +1,7 @@
 //! tshark dissects what standfast puts on the wire without a malformed packet or a wrong checksum.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use standfast::lab::cluster::Cluster;
 use standfast::lab::guide::Files;
 use standfast::lab::host::{View, words};
