@@ -1,3 +1,4 @@
 //! The command line of standfast, its laboratory and its demonstration.
 
+pub mod demo;
 pub mod lab;

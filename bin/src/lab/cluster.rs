@@ -187,7 +187,7 @@ impl Cluster {
                 if let Ok(text) = std::fs::read_to_string(file) {
                     all.push_str(&format!("--- {} {name}\n", host.name()));
                     // The access log of hundreds of connections per second is of no help.
-                    for line in text.lines().filter(|line| !line.contains("192.0.2.50:")) {
+                    for line in text.lines().filter(|line| !access(line)) {
                         all.push_str(line);
                         all.push('\n');
                     }
@@ -229,4 +229,8 @@ impl Cluster {
     pub fn lab_mut(&mut self) -> &mut Lab {
         &mut self.lab
     }
+}
+
+fn access(line: &str) -> bool {
+    line.contains("192.0.2.50:") || line.starts_with("127.0.0.1:")
 }

@@ -32,6 +32,8 @@ impl Lab {
         let host = self.host(name)?;
         let mut pids = host.pids()?;
         pids.retain(|pid| !spared.contains(pid));
+        // Frozen first, so that nobody notices the dead cable, and no dying socket sends a reset.
+        process::signal(&pids, "STOP");
         self.cut(name)?;
         process::signal(&pids, "KILL");
         // A script that was being started while the list was made.

@@ -73,6 +73,9 @@ impl Service {
                     let ask = ["curl", "-sk", "--max-time", "1", "https://127.0.0.1:8443/healthz"];
                     wait_until(Duration::from_secs(5), || host.run(&ask).is_ok());
                 }
+                for left in ["k.pid", "v.pid"] {
+                    let _ = std::fs::remove_file(host.dir().join(left));
+                }
                 let (run, file) = (host.dir().display(), keepalived.display());
                 let line = format!("keepalived -n -l -D -P -f {file} -p {run}/k.pid -r {run}/v.pid");
                 self.holder = Some(host.spawn("keepalived", &words(&line), &view)?);
