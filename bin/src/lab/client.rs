@@ -2,12 +2,13 @@
 //!
 //! An outage is what such a client sees: the time from the last answer to the next one, where at least one attempt
 //! that began in between got none. A lost SYN is repeated by the kernel only after a second, so what counts is the
-//! first *fresh* attempt that is answered. One line per attempt: `START_US DURATION_US KIND [ANSWER]`.
+//! first *fresh* attempt that is answered. Two lines per attempt: `START_US 0 begun`, and when it has ended
+//! `START_US DURATION_US KIND [ANSWER]`.
 
 use super::host::{Host, View};
 use super::net::Lab;
 use super::process::{Process, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -57,6 +58,7 @@ async fn knock(to: SocketAddr, every: Duration) -> Result<()> {
         let pending = std::rc::Rc::clone(&pending);
         tokio::task::spawn_local(async move {
             let (start, clock) = (super::now_us(), Instant::now());
+            println!("{start} 0 begun");
             let (kind, stream) = match tokio::time::timeout(PATIENCE, ask(to)).await {
                 Ok(Ok((answer, stream))) => (format!("ok {answer}"), Some(stream)),
                 Ok(Err(error)) => (name(&error).to_owned(), None),
@@ -131,7 +133,9 @@ impl Outage {
 pub struct Report {
     /// All ended attempts by start.
     pub attempts: Vec<Attempt>,
-    /// When it was read, where the client was still running: an attempt that hangs is not among the ended ones.
+    /// When those began that have not ended.
+    pub pending: Vec<u64>,
+    /// When it was read, where the client was still running.
     pub read: u64,
 }
 
@@ -139,17 +143,30 @@ impl Report {
     /// Reads the lines that the client writes; a cut last line is ignored.
     #[must_use]
     pub fn parse(text: &str) -> Report {
-        let mut attempts: Vec<Attempt> = text.split_inclusive('\n').filter_map(attempt).collect();
+        let (mut attempts, mut begun) = (Vec::new(), BTreeSet::new());
+        for attempt in text.split_inclusive('\n').filter_map(attempt) {
+            if attempt.result.as_ref().is_err_and(|kind| kind == "begun") {
+                begun.insert(attempt.start);
+            } else {
+                begun.remove(&attempt.start);
+                attempts.push(attempt);
+            }
+        }
         attempts.sort_by_key(|attempt| attempt.start);
         let read = attempts.last().map_or(0, |last| last.start + last.took);
-        Report { attempts, read }
+        Report { attempts, pending: begun.into_iter().collect(), read }
     }
 
     /// What began at `from` or later, and before `to`.
     #[must_use]
     pub fn between(&self, from: u64, to: u64) -> Report {
         let inside = |attempt: &&Attempt| attempt.start >= from && attempt.start < to;
-        Report { attempts: self.attempts.iter().filter(inside).cloned().collect(), read: self.read.min(to) }
+        let pending = self.pending.iter().copied().filter(|start| *start >= from && *start < to).collect();
+        Report {
+            attempts: self.attempts.iter().filter(inside).cloned().collect(),
+            pending,
+            read: self.read.min(to),
+        }
     }
 
     /// How many attempts failed, by kind.
@@ -187,12 +204,9 @@ impl Report {
         let mut found = Vec::new();
         let hurt = |from: u64, to: u64| {
             let first = self.attempts.partition_point(|attempt| attempt.start < from);
-            let inside = self.attempts[first..].iter().take_while(|attempt| attempt.start < to);
-            inside.filter(|attempt| attempt.start + attempt.took > to).count() > 0
-                || self.attempts[first..]
-                    .iter()
-                    .take_while(|attempt| attempt.start < to)
-                    .any(|attempt| attempt.result.is_err())
+            let mut inside = self.attempts[first..].iter().take_while(|attempt| attempt.start < to);
+            inside.any(|attempt| attempt.result.is_err() || attempt.start + attempt.took > to)
+                || self.pending.iter().any(|start| *start >= from && *start < to)
         };
         for pair in answers.windows(2) {
             if pair[1] - pair[0] > least && hurt(pair[0], pair[1]) {
@@ -292,6 +306,13 @@ mod tests {
             Some(&Outage { start: 1500, end: Some(9600) })
         );
         assert_eq!(report.failures().get("timeout"), Some(&1));
+    }
+
+    #[test]
+    fn an_attempt_that_still_hangs_makes_an_outage() {
+        let report = Report::parse("1000 500 ok a x\n3000 0 begun\n90000 0 begun\n90000 500 ok a x\n");
+        assert_eq!(report.pending, [3000]);
+        assert_eq!(report.longest_outage(), Duration::from_micros(89_000));
     }
 
     #[test]
