@@ -1,8 +1,9 @@
-//! The program that the system tests start: the laboratory's helpers.
+//! `standfast` itself, built again beside the system tests so that cargo keeps it as fresh as they are.
 
+use clap::Parser as _;
+use standfast::cli::Cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(2).collect();
-    standfast::lab::main(&args)
+    standfast::cli::dispatch(Cli::parse())
 }
