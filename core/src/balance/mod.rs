@@ -1,3 +1,10 @@
 //! Balancing: who is usable, and who gets the next connection.
+//!
+//! [`pools::Pools`] turns verdicts and orders into server states and publishes a [`view::PoolView`] whenever one
+//! changes; the data plane picks from the newest view with a [`pick::Picker`]. No socket, no clock, no connection.
 
+pub mod pick;
+pub mod pool;
+pub mod pools;
+pub mod server;
 pub mod view;

@@ -5,10 +5,13 @@
 //! source can crowd out another for long. A flood of packets fills the sockets' buffers and is dropped by the
 //! kernel; a flood of notices ends in a new dump.
 
+mod accounts;
 mod addresses;
 mod messages;
 mod neighbours;
 mod netlink;
+pub mod process;
+mod process_sys;
 pub(crate) mod sys;
 mod vrrp_socket;
 
