@@ -1,4 +1,5 @@
 //! Addresses with and without a lease, and what other people do to them.
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -181,5 +182,39 @@ fn a_host_starts_with_a_whole_dump_and_tells_of_a_link_that_goes_and_comes_back(
         assert_ne!(new, old);
         host.receive(Ticket(2), new, "224.0.0.18".parse().unwrap(), true);
         assert_eq!(answer(&mut host, Ticket(2)).await, Ok(()));
+    });
+}
+
+#[test]
+fn lost_notices_are_made_good_by_a_second_dump() {
+    const MANY: usize = 6000;
+    in_namespace(|| async {
+        pair();
+        let mut host = settled().await;
+        let batch = std::env::temp_dir().join(format!("standfast-batch-{}", std::process::id()));
+        let nets = (0..MANY).map(|n| format!("198.51.{}.{}/32", 100 + n / 250, n % 250 + 1));
+        let lines: String = nets.map(|net| format!("addr add {net} dev left\n")).collect();
+        std::fs::write(&batch, lines).unwrap();
+        // This thread also runs the watcher, so everything happens behind its back.
+        ip(&format!("-batch {}", batch.display()));
+        std::fs::remove_file(&batch).unwrap();
+        let (mut dumps, mut named) = (0, std::collections::BTreeSet::new());
+        until(&mut host, "the end of the second dump", |input| {
+            match input {
+                Input::Kernel(KernelNotice::ResyncBegin) => {
+                    dumps += 1;
+                    named.clear();
+                }
+                Input::Kernel(KernelNotice::Address { address, .. }) => {
+                    named.insert(*address);
+                }
+                _ => {}
+            }
+            matches!(input, Input::Kernel(KernelNotice::ResyncEnd)).then_some(())
+        })
+        .await;
+        assert!(dumps >= 1, "no notice was lost: the test must be made harder");
+        let ours: IpNet = "198.51.0.0/16".parse().unwrap();
+        assert_eq!(named.iter().filter(|net| ours.contains(*net)).count(), MANY);
     });
 }

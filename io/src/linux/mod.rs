@@ -259,10 +259,12 @@ impl Host for LinuxHost {
                 return input;
             }
             let input = self.inputs.recv().await.expect("the host itself holds a sender");
-            match &input {
-                Input::Kernel(notice) if !self.observe(notice) => {}
-                _ => return input,
+            if let Input::Kernel(notice) = &input
+                && !self.observe(notice)
+            {
+                continue;
             }
+            return input;
         }
     }
 }

@@ -8,6 +8,7 @@ use super::LineSink;
 use super::frame::{Moment, Speaker, frame};
 use standfast_core::config::model::{LogTarget, LogTo};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::net::UnixDatagram;
@@ -180,18 +181,19 @@ impl Sockets {
     }
 
     fn udp(&mut self, address: &SocketAddr, line: &str) -> std::io::Result<()> {
-        let family = address.is_ipv6();
-        if !self.udp.contains_key(&family) {
-            let any = if family {
-                SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
-            } else {
-                SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
-            };
-            let socket = UdpSocket::bind(any)?;
-            socket.set_nonblocking(true)?;
-            self.udp.insert(family, socket);
-        }
-        let socket = self.udp.get(&family).expect("inserted above");
+        let socket = match self.udp.entry(address.is_ipv6()) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(place) => {
+                let any = if address.is_ipv6() {
+                    SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
+                } else {
+                    SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
+                };
+                let socket = UdpSocket::bind(any)?;
+                socket.set_nonblocking(true)?;
+                place.insert(socket)
+            }
+        };
         socket.send_to(line.as_bytes(), address).map(drop)
     }
 }
