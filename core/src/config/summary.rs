@@ -5,7 +5,9 @@
 //! failure to the other router's takeover.
 
 use super::finding::{Findings, Severity};
-use super::model::{Algorithm, CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked, Version};
+use super::model::{
+    Algorithm, CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked, Version,
+};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -38,7 +40,8 @@ pub fn summary(config: &Config, findings: &Findings) -> String {
 }
 
 fn address(config: &Config, instance: &InstanceConfig) -> String {
-    let shown: Vec<String> = instance.addresses.iter().take(4).map(|a| a.address.addr().to_string()).collect();
+    let shown: Vec<String> =
+        instance.addresses.iter().take(4).map(|a| a.address.addr().to_string()).collect();
     let more = instance.addresses.len().saturating_sub(4);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let held = if config.node.lease {
@@ -96,14 +99,22 @@ fn servers(config: &Config, pool: &PoolConfig) -> String {
     let number = pool.servers.len();
     let Algorithm::RoundRobin = pool.algorithm;
     let start = format!("{number} server{} of {}", if number == 1 { "" } else { "s" }, pool.name);
-    let checks: Vec<&CheckConfig> =
-        pool.servers.iter().filter_map(|s| s.check.and_then(|id| config.checks.get(&id))).map(AsRef::as_ref).collect();
+    let checks: Vec<&CheckConfig> = pool
+        .servers
+        .iter()
+        .filter_map(|s| s.check.and_then(|id| config.checks.get(&id)))
+        .map(AsRef::as_ref)
+        .collect();
     let Some(first) = checks.first() else { return format!("{start} not checked") };
     let how = kind(&first.probe);
     let every = seconds(first.schedule.interval);
     let same = checks.iter().all(|c| kind(&c.probe) == how && c.schedule.interval == first.schedule.interval);
     let which = if checks.len() == number { String::new() } else { format!(", {} of them", checks.len()) };
-    if same { format!("{start}{which} checked by {how} every {every}") } else { format!("{start}{which} checked in different ways, the first by {how} every {every}") }
+    if same {
+        format!("{start}{which} checked by {how} every {every}")
+    } else {
+        format!("{start}{which} checked in different ways, the first by {how} every {every}")
+    }
 }
 
 fn kind(probe: &Probe) -> String {
@@ -140,7 +151,17 @@ mod tests {
 
     #[test]
     fn seconds_are_rounded_up_and_short() {
-        for (ms, text) in [(3606, "3.61 s"), (33_606, "33.7 s"), (2000, "2 s"), (300, "0.3 s"), (10, "0.01 s"), (30_000, "30 s"), (0, "0 s"), (1000, "1 s"), (9_999, "10 s")] {
+        for (ms, text) in [
+            (3606, "3.61 s"),
+            (33_606, "33.7 s"),
+            (2000, "2 s"),
+            (300, "0.3 s"),
+            (10, "0.01 s"),
+            (30_000, "30 s"),
+            (0, "0 s"),
+            (1000, "1 s"),
+            (9_999, "10 s"),
+        ] {
             assert_eq!(seconds(Duration::from_millis(ms)), text);
         }
     }

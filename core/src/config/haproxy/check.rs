@@ -94,7 +94,10 @@ fn choose(reader: &mut Reader<'_>, line: &Line, kind: Kind) {
     let asked = core::mem::take(&mut checks.asked);
     let Some((name, span)) = lost else { return };
     checks.told |= rule == Kind::Http;
-    let message = format!("`option {name}` is lost: `option {}` in line {number} is written later and replaces it", line.word(1));
+    let message = format!(
+        "`option {name}` is lost: `option {}` in line {number} is written later and replaces it",
+        line.word(1)
+    );
     let path = [checks.send.as_ref().map(|send| send.uri.clone()), Some(asked.uri)]
         .into_iter()
         .flatten()
@@ -152,7 +155,9 @@ fn version(reader: &mut Reader<'_>, line: &Line, asked: &mut Request) {
     reader.warn(codes::NO_EFFECT, line, 4, message, help);
     for header in headers.split("\r\n").filter(|header| !header.is_empty()).take(MAX_HEADERS) {
         match header.split_once(':') {
-            Some((name, value)) => asked.headers.push((name.trim().to_ascii_lowercase(), value.trim().into())),
+            Some((name, value)) => {
+                asked.headers.push((name.trim().to_ascii_lowercase(), value.trim().into()))
+            }
             None => {
                 let message = "a header behind the version has no colon".into();
                 reader.error(codes::BAD_VALUE, line, 4, message, None);
@@ -195,7 +200,9 @@ pub(super) fn http_check(reader: &mut Reader<'_>, line: &Line) {
         "send" => send(reader, line),
         "expect" => expect(reader, line),
         "comment" => {}
-        "disable-on-404" => refused(reader, line, "a server that answers 404 would be down instead of drained"),
+        "disable-on-404" => {
+            refused(reader, line, "a server that answers 404 would be down instead of drained")
+        }
         "send-state" => {
             let message = "`send-state` has no effect: the server is not told its own state".into();
             reader.warn(codes::NO_EFFECT, line, 1, message, None);
@@ -205,7 +212,16 @@ pub(super) fn http_check(reader: &mut Reader<'_>, line: &Line) {
             reader.needs(line, 1, "a rule: connect, send or expect");
         }
         other => {
-            let known = ["connect", "send", "expect", "comment", "disable-on-404", "send-state", "set-var", "unset-var"];
+            let known = [
+                "connect",
+                "send",
+                "expect",
+                "comment",
+                "disable-on-404",
+                "send-state",
+                "set-var",
+                "unset-var",
+            ];
             let help = nearest(other, known).map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{other}` is not a rule of `http-check`");
             reader.error(codes::UNKNOWN_KEYWORD, line, 1, message, help.as_deref());
@@ -235,8 +251,13 @@ pub(super) fn tcp_check(reader: &mut Reader<'_>, line: &Line) {
         "" => {
             reader.needs(line, 1, "a rule: connect");
         }
-        "send" | "send-lf" | "send-binary" | "send-binary-lf" | "expect" | "set-var" | "set-var-fmt" | "unset-var" => {
-            refused(reader, line, "the check would end after the connect, and a sick server would stay in use");
+        "send" | "send-lf" | "send-binary" | "send-binary-lf" | "expect" | "set-var" | "set-var-fmt"
+        | "unset-var" => {
+            refused(
+                reader,
+                line,
+                "the check would end after the connect, and a sick server would stay in use",
+            );
         }
         other => {
             let known = ["connect", "send", "send-binary", "expect", "comment", "set-var", "unset-var"];
@@ -286,7 +307,8 @@ fn connect(reader: &mut Reader<'_>, line: &Line) -> Connect {
                 reader.error(codes::CHECK_REFUSED, line, index, message, None);
             }
             _ => {
-                let known = ["default", "ssl", "linger", "sni", "alpn", "port", "addr", "send-proxy", "via-socks4"];
+                let known =
+                    ["default", "ssl", "linger", "sni", "alpn", "port", "addr", "send-proxy", "via-socks4"];
                 let help = nearest(word, known).map(|near| format!("did you mean `{near}`?"));
                 let message = format!("`{word}` is not a word of `connect`");
                 reader.error(codes::UNKNOWN_KEYWORD, line, index, message, help.as_deref());
@@ -310,7 +332,8 @@ fn send(reader: &mut Reader<'_>, line: &Line) {
         let word = line.word(index);
         let takes = if word == "hdr" { 2 } else { 1 };
         if line.words.len() <= index + takes {
-            let message = format!("`{word}` needs {}", if takes == 2 { "a name and a value" } else { "a value" });
+            let message =
+                format!("`{word}` needs {}", if takes == 2 { "a name and a value" } else { "a value" });
             reader.error(codes::MISSING_ARGUMENT, line, index + 1, message, None);
             break;
         }
@@ -327,7 +350,8 @@ fn send(reader: &mut Reader<'_>, line: &Line) {
                 reader.error(codes::BAD_VALUE, line, index + 1, message, Some("write HTTP/1.0 or HTTP/1.1"));
             }
             "hdr" if line.word(index + 2).contains('%') => {
-                let message = "a header value with `%` is not served: log-format variables have no value in checks";
+                let message =
+                    "a header value with `%` is not served: log-format variables have no value in checks";
                 reader.error(codes::CHECK_REFUSED, line, index + 2, message.into(), None);
             }
             "hdr" => send.headers.push((value.to_ascii_lowercase(), line.word(index + 2).into())),
@@ -356,7 +380,14 @@ fn expect(reader: &mut Reader<'_>, line: &Line) {
     // Final states and comments do not change the verdict of a TCP pool; only the texts shown for it.
     while matches!(
         line.word(index),
-        "comment" | "ok-status" | "error-status" | "tout-status" | "on-success" | "on-error" | "status-code" | "min-recv"
+        "comment"
+            | "ok-status"
+            | "error-status"
+            | "tout-status"
+            | "on-success"
+            | "on-error"
+            | "status-code"
+            | "min-recv"
     ) {
         if matches!(line.word(index), "ok-status" | "error-status" | "tout-status" | "min-recv") {
             let message = format!("`{}` is not served: the verdict might differ", line.word(index));
@@ -377,7 +408,13 @@ fn expect(reader: &mut Reader<'_>, line: &Line) {
         "string" => Some(Expect::Body { text: line.word(index + 1).into(), negated }),
         "rstatus" | "rstring" | "hdr" | "fhdr" | "string-lf" => {
             let message = format!("`expect {kind}` is not served: a sick server might stay in use");
-            return reader.error(codes::CHECK_REFUSED, line, index, message, Some("use `status` or `string`"));
+            return reader.error(
+                codes::CHECK_REFUSED,
+                line,
+                index,
+                message,
+                Some("use `status` or `string`"),
+            );
         }
         other => {
             let help = nearest(other, ["status", "string", "rstatus", "rstring"]);

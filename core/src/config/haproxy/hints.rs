@@ -53,12 +53,14 @@ pub(super) fn healthz(reader: &mut Reader<'_>, proxy: &Proxy) {
     if checks.kind != Kind::Http {
         return;
     }
-    let asked = [checks.send.as_ref(), Some(&checks.asked)].into_iter().flatten().find(|asked| !asked.uri.is_empty());
+    let asked =
+        [checks.send.as_ref(), Some(&checks.asked)].into_iter().flatten().find(|asked| !asked.uri.is_empty());
     if let Some(asked) = asked.filter(|asked| asked.uri == "/healthz")
         && let Some(at) = &asked.uri_at
     {
         let message = "/healthz of the Kubernetes API server is deprecated since 1.16".into();
-        let help = "ask /readyz: it fails while the server starts and stops, when it should get no connections";
+        let help =
+            "ask /readyz: it fails while the server starts and stops, when it should get no connections";
         reader.say(Severity::Note, codes::HEALTHZ, at.clone(), message, Some(help));
     }
 }

@@ -151,7 +151,8 @@ impl Reader<'_> {
             let inner = if placeholder.braces {
                 after.strip_prefix('{').and_then(|after| after.split_once('}'))
             } else {
-                let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
+                let end =
+                    after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
                 Some(after.split_at(end))
             };
             let Some((inner, after)) = inner else { return place };
@@ -241,12 +242,26 @@ impl Reader<'_> {
         Span { file: self.file.clone(), line, column, width, text: shown.clone() }
     }
 
-    pub(super) fn say(&mut self, severity: Severity, code: Code, span: Span, message: String, help: Option<&str>) {
+    pub(super) fn say(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        span: Span,
+        message: String,
+        help: Option<&str>,
+    ) {
         let help = help.map(String::from);
         self.findings.push(Finding { severity, code, span, message, help });
     }
 
-    pub(super) fn error(&mut self, code: Code, line: &Line, word: usize, message: String, help: Option<&str>) {
+    pub(super) fn error(
+        &mut self,
+        code: Code,
+        line: &Line,
+        word: usize,
+        message: String,
+        help: Option<&str>,
+    ) {
         let span = self.at(line, word);
         self.say(Severity::Error, code, span, message, help);
     }
