@@ -134,11 +134,11 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// `3.61 s`: seconds, rounded up to three digits, never more than two decimals below a hundred.
+/// `3.61 s`: seconds, rounded to two decimals, from ten on to one.
 fn seconds(time: Duration) -> String {
     let millis = millis(time);
     let (unit, digits) = if millis >= 10_000 { (100, 1) } else { (10, 2) };
-    let parts = millis.div_ceil(unit);
+    let parts = millis.saturating_add(unit / 2) / unit;
     let whole = parts * unit / 1000;
     let rest = parts * unit % 1000 / unit;
     let text = format!("{whole}.{rest:0digits$}");
@@ -150,10 +150,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_are_rounded_up_and_short() {
+    fn seconds_are_rounded_and_short() {
         for (ms, text) in [
             (3606, "3.61 s"),
-            (33_606, "33.7 s"),
+            (33_606, "33.6 s"),
             (2000, "2 s"),
             (300, "0.3 s"),
             (10, "0.01 s"),
