@@ -58,11 +58,12 @@ fn address(config: &Config, instance: &InstanceConfig) -> String {
     )
 }
 
-/// The kernel lifetime of an address: the largest whole seconds below the peers' time-out, at least one.
+/// The kernel lifetime of an address: the whole seconds within one interval less than the peers wait, at least one,
+/// at most a day. The same rule as `vrrp::lease_for`.
 fn lease(instance: &InstanceConfig) -> Duration {
     let election = &instance.election;
-    let limit = millis(election.interval).saturating_mul(u64::from(election.down_adverts));
-    Duration::from_secs((limit.saturating_sub(1) / 1000).max(1))
+    let room = millis(election.interval).saturating_mul(u64::from(election.down_adverts.saturating_sub(1)));
+    Duration::from_secs((room / 1000).clamp(1, 86_400))
 }
 
 /// The master-down interval in milliseconds: `down_adverts` intervals and the skew of `priority` (RFC 3768, RFC 9568 6.1).
