@@ -114,10 +114,15 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Connection<'_, F, L, C>
             result = self.shared.fabric.connect(address) => result,
             () = self.until_deadline() => return Err(ConnectError::TimedOut),
         };
-        result.map_err(|error| match error.kind() {
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => ConnectError::Refused,
-            io::ErrorKind::TimedOut => ConnectError::TimedOut,
-            _ => ConnectError::Other,
+        result.map_err(|error| {
+            let kind = error.kind();
+            if matches!(kind, io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset) {
+                ConnectError::Refused
+            } else if kind == io::ErrorKind::TimedOut {
+                ConnectError::TimedOut
+            } else {
+                ConnectError::Other
+            }
         })
     }
 
