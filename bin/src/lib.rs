@@ -1,1 +1,9 @@
-//! placeholder
+//! The command line of standfast: thin verbs over `standfast-io`, `sim` and `standfast-core`.
+
+pub mod check;
+pub mod cli;
+pub mod demo;
+pub mod lab;
+pub mod run;
+pub mod source;
+pub mod text;

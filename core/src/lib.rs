@@ -20,6 +20,7 @@ pub mod event;
 pub mod health;
 pub mod id;
 pub mod input;
+pub mod listen;
 pub mod node;
 pub mod outbox;
 pub mod rng;

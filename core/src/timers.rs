@@ -1,6 +1,6 @@
 //! Deadlines, ordered by time and, within one instant, by key: never by the order in which they were armed.
 
-use crate::id::{CheckId, InstanceId, PoolId, ServerId};
+use crate::id::{CheckId, FrontendId, InstanceId, PoolId, ServerId};
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
@@ -53,6 +53,8 @@ pub enum TimerKey {
     Check(CheckId, CheckTimer),
     /// A server's slow start takes its next step.
     SlowStart(PoolId, ServerId),
+    /// A listening side that could not be opened is tried again.
+    Listen(FrontendId),
     /// The node's own clean stop has waited for long enough.
     Stop,
 }
@@ -63,6 +65,7 @@ impl fmt::Display for TimerKey {
             TimerKey::Router(id, timer) => write!(f, "{id} {timer:?}"),
             TimerKey::Check(id, timer) => write!(f, "{id} {timer:?}"),
             TimerKey::SlowStart(_, server) => write!(f, "{server} SlowStart"),
+            TimerKey::Listen(id) => write!(f, "{id} Listen"),
             TimerKey::Stop => write!(f, "Stop"),
         }
     }

@@ -1,1 +1,112 @@
-//! The loop: one task owns the node.
+//! The loop: one task owns the node, feeds it one input at a time, and carries out its actions by enqueueing only.
+//!
+//! `biased` order is policy: the node's own deadline first (a late advertisement is a failover), then the host
+//! (packets, answers, notices), then checks, then the data plane, then the operator. The same loop runs on Linux and
+//! inside the simulator; what differs stands behind [`Host`], [`DataPlane`], [`Fabric`], [`Scripts`] and [`Clock`].
+
+use crate::check::{Checker, Scripts};
+use crate::clock::Clock;
+use crate::fabric::Fabric;
+use crate::host::{AddressRequest, Host};
+use crate::proxy::DataPlane;
+use standfast_core::action::Action;
+use standfast_core::config::model::Config;
+use standfast_core::input::Input;
+use standfast_core::node::Node;
+use standfast_core::rng::Seed;
+use standfast_core::time::Time;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Sees everything that goes into and comes out of the node: the log, the recorder, the simulator's trace.
+pub trait Observer {
+    /// `input` is about to be handled at `now`.
+    fn input(&mut self, now: Time, input: &Input<'_>);
+    /// `action` is about to be carried out.
+    fn action(&mut self, now: Time, config: &Config, action: &Action);
+}
+
+/// What a node acts upon.
+#[derive(Debug)]
+pub struct Parts<H, D, F, S, C> {
+    /// Links, addresses, packets.
+    pub host: H,
+    /// The proxy.
+    pub data: D,
+    /// Checks and scripts.
+    pub checker: Checker<F, S>,
+    /// Time.
+    pub clock: C,
+}
+
+/// A node and the loop around it.
+pub struct Driver<H, D, F, S, C, O> {
+    node: Node,
+    parts: Parts<H, D, F, S, C>,
+    observer: O,
+}
+
+impl<H: Host, D: DataPlane, F: Fabric, S: Scripts, C: Clock, O: Observer> Driver<H, D, F, S, C, O> {
+    /// A driver with a fresh node.
+    pub fn new(config: Arc<Config>, seed: Seed, parts: Parts<H, D, F, S, C>, observer: O) -> Self {
+        let node = Node::new(config, seed, parts.clock.now());
+        Driver { node, parts, observer }
+    }
+
+    /// Runs until the node has stopped cleanly after [`Input::Stop`]. `orders` carries what the operator wants:
+    /// configurations, orders, the stop; its end counts as a stop.
+    pub async fn run(mut self, mut orders: mpsc::Receiver<Input<'static>>) {
+        loop {
+            if self.perform() {
+                return;
+            }
+            let wake = self.node.deadline().map(|(at, _)| self.parts.clock.instant(at));
+            let parts = &mut self.parts;
+            let input = tokio::select! { biased;
+                () = sleep_until(wake) => Input::Tick,
+                input = parts.host.next() => input,
+                input = parts.checker.next() => input,
+                input = parts.data.next() => input,
+                input = orders.recv() => input.unwrap_or(Input::Stop),
+            };
+            let now = self.parts.clock.now();
+            self.observer.input(now, &input);
+            self.node.handle(now, input);
+        }
+    }
+
+    /// Carries out everything the node asked for; true when it has stopped. Exhaustive, without `_`, without `await`.
+    fn perform(&mut self) -> bool {
+        let now = self.parts.clock.now();
+        let mut stopped = false;
+        while let Some(action) = self.node.poll() {
+            self.observer.action(now, self.node.config(), &action);
+            let Parts { host, data, checker, .. } = &mut self.parts;
+            match action {
+                Action::Advertise { on, from, to, hops, payload } => {
+                    host.advertise(on, from, to, hops, payload)
+                }
+                Action::Receive { ticket, on, at, open } => host.receive(ticket, on, at, open),
+                Action::Address { ticket, on, address, own, lease, how } => {
+                    host.address(AddressRequest { ticket, on, address, own, lease, how });
+                }
+                Action::Announce { on, address } => host.announce(on, address),
+                Action::Check { check, ticket, probe, within } => checker.start(check, ticket, probe, within),
+                Action::Cancel { ticket } => checker.cancel(ticket),
+                Action::Script { ticket, argv, user } => checker.script(ticket, argv, user),
+                Action::Listen { ticket, frontend, open } => data.listen(ticket, frontend, open),
+                Action::Publish { pool, view } => data.publish(pool, view),
+                Action::Event(_) => {} // the observer has seen it
+                Action::Stopped => stopped = true,
+            }
+        }
+        stopped
+    }
+}
+
+async fn sleep_until(wake: Option<tokio::time::Instant>) {
+    match wake {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

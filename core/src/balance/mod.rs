@@ -8,3 +8,6 @@ pub mod pool;
 pub mod pools;
 pub mod server;
 pub mod view;
+
+pub use pool::PoolStatus;
+pub use pools::Pools;

@@ -1,1 +1,12 @@
-//! Every finding's code, in one place: `SF0xxx` both languages, `SF1xxx` keepalived, `SF2xxx` haproxy, `SF3xxx` native.
+//! Every finding's code, explained: `SF0xxx` any language, `SF1xxx` keepalived, `SF2xxx` haproxy, `SF3xxx` native.
+//!
+//! The tables stand with their languages; a code never changes its meaning and is never used again.
+
+use super::finding::Code;
+use super::keepalived;
+
+/// What `code` means, in a sentence or two.
+#[must_use]
+pub fn explain(code: Code) -> Option<&'static str> {
+    keepalived::codes::explain(code)
+}

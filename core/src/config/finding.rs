@@ -1,5 +1,6 @@
 //! What a language has to say about a text: place, words, remedy, and a stable code. All of them in one pass.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -136,6 +137,18 @@ impl Findings {
             self.push(finding);
         }
         self.errors = before.saturating_add(all);
+    }
+
+    /// The same findings in the order of the text: files as they were first spoken of, lines, columns.
+    #[must_use]
+    pub fn in_order(mut self) -> Findings {
+        let mut files: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+        for finding in &self.list {
+            let next = files.len();
+            files.entry(finding.span.file.clone()).or_insert(next);
+        }
+        self.list.sort_by_key(|f| (files.get(&f.span.file).copied(), f.span.line, f.span.column));
+        self
     }
 
     /// All kept, in the order of the text.

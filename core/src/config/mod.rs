@@ -8,6 +8,7 @@ pub mod diff;
 pub mod finding;
 pub mod haproxy;
 pub mod keepalived;
+pub mod load;
 pub mod model;
 pub mod names;
 pub mod native;

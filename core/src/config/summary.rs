@@ -1,1 +1,168 @@
-//! The four lines that `check` ends with: which address, how long a takeover takes, how servers are checked, counts.
+//! The lines that `check` ends with: which address, how long a takeover takes, how servers are checked, counts.
+//!
+//! Integer milliseconds throughout. "After power loss" is the slowest case of this node as a backup: its whole
+//! master-down interval. "After a failed check" is the slowest script that can move this node's priority, from the
+//! failure to the other router's takeover.
+
+use super::finding::{Findings, Severity};
+use super::model::{
+    Algorithm, CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked, Version,
+};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// How `config` stands, in about four lines, each ended.
+#[must_use]
+pub fn summary(config: &Config, findings: &Findings) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for instance in config.instances.values() {
+        lines.push(address(config, instance));
+        lines.push(takeover(config, instance));
+    }
+    if config.instances.is_empty() {
+        lines.push("no virtual address".to_string());
+    }
+    lines.extend(config.pools.values().map(|pool| servers(config, pool)));
+    let count = |severity, one: &str| {
+        let number = findings.count(severity);
+        format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+    };
+    lines.push(format!(
+        "{} error{}, {}, {}",
+        findings.errors(),
+        if findings.errors() == 1 { "" } else { "s" },
+        count(Severity::Warning, "warning"),
+        count(Severity::Note, "note")
+    ));
+    lines.join("\n") + "\n"
+}
+
+fn address(config: &Config, instance: &InstanceConfig) -> String {
+    let shown: Vec<String> =
+        instance.addresses.iter().take(4).map(|a| a.address.addr().to_string()).collect();
+    let more = instance.addresses.len().saturating_sub(4);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let held = if config.node.lease {
+        format!("held by a {} kernel lease", seconds(lease(instance)))
+    } else {
+        "held without a lease".to_string()
+    };
+    format!(
+        "address {}{more} on {}, VRID {}, priority {}, {held}",
+        if shown.is_empty() { "none".to_string() } else { shown.join(", ") },
+        instance.router.interface,
+        instance.router.vrid,
+        instance.election.priority
+    )
+}
+
+/// The kernel lifetime of an address: the largest whole seconds below the peers' time-out, at least one.
+fn lease(instance: &InstanceConfig) -> Duration {
+    let election = &instance.election;
+    let limit = millis(election.interval).saturating_mul(u64::from(election.down_adverts));
+    Duration::from_secs((limit.saturating_sub(1) / 1000).max(1))
+}
+
+/// The master-down interval in milliseconds: `down_adverts` intervals and the skew of `priority` (RFC 3768, RFC 9568 6.1).
+fn master_down(instance: &InstanceConfig, priority: u8) -> u64 {
+    let interval = millis(instance.election.interval);
+    let rest = 256 - u64::from(priority);
+    let skew = match instance.router.version {
+        Version::V2 => rest * 1000 / 256,
+        Version::V3 => rest * interval / 256,
+    };
+    interval.saturating_mul(u64::from(instance.election.down_adverts)).saturating_add(skew)
+}
+
+fn takeover(config: &Config, instance: &InstanceConfig) -> String {
+    let down = master_down(instance, instance.election.priority);
+    let mut text = format!("takeover after power loss {}", seconds(Duration::from_millis(down)));
+    let slowest = instance
+        .trackers
+        .iter()
+        .filter_map(|tracker| match &tracker.what {
+            Tracked::Check(id) => config.checks.get(id),
+            Tracked::Interface(_) => None,
+        })
+        .map(|check| millis(check.schedule.interval).saturating_mul(u64::from(check.fall)))
+        .max();
+    if let Some(slowest) = slowest {
+        let all = Duration::from_millis(slowest.saturating_add(down));
+        text.push_str(&format!(", after a failed check {}", seconds(all)));
+    }
+    text
+}
+
+fn servers(config: &Config, pool: &PoolConfig) -> String {
+    let number = pool.servers.len();
+    let Algorithm::RoundRobin = pool.algorithm;
+    let start = format!("{number} server{} of {}", if number == 1 { "" } else { "s" }, pool.name);
+    let checks: Vec<&CheckConfig> = pool
+        .servers
+        .iter()
+        .filter_map(|s| s.check.and_then(|id| config.checks.get(&id)))
+        .map(AsRef::as_ref)
+        .collect();
+    let Some(first) = checks.first() else { return format!("{start} not checked") };
+    let how = kind(&first.probe);
+    let every = seconds(first.schedule.interval);
+    let same = checks.iter().all(|c| kind(&c.probe) == how && c.schedule.interval == first.schedule.interval);
+    let which = if checks.len() == number { String::new() } else { format!(", {} of them", checks.len()) };
+    if same {
+        format!("{start}{which} checked by {how} every {every}")
+    } else {
+        format!("{start}{which} checked in different ways, the first by {how} every {every}")
+    }
+}
+
+fn kind(probe: &Probe) -> String {
+    match probe {
+        Probe::Script { .. } => "a script".to_string(),
+        Probe::Tcp { .. } => "a TCP connect".to_string(),
+        Probe::SslHello { .. } => "an old TLS hello (any answer counts)".to_string(),
+        Probe::Tls { .. } => "a TLS handshake".to_string(),
+        Probe::Http(HttpProbe { method, uri, tls, .. }) => {
+            let over = if tls.is_some() { " over TLS" } else { "" };
+            format!("{method} {}{over}", uri.chars().take(80).collect::<String>())
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// `3.61 s`: seconds, rounded up to three digits, never more than two decimals below a hundred.
+fn seconds(time: Duration) -> String {
+    let millis = millis(time);
+    let (unit, digits) = if millis >= 10_000 { (100, 1) } else { (10, 2) };
+    let parts = millis.div_ceil(unit);
+    let whole = parts * unit / 1000;
+    let rest = parts * unit % 1000 / unit;
+    let text = format!("{whole}.{rest:0digits$}");
+    format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_rounded_up_and_short() {
+        for (ms, text) in [
+            (3606, "3.61 s"),
+            (33_606, "33.7 s"),
+            (2000, "2 s"),
+            (300, "0.3 s"),
+            (10, "0.01 s"),
+            (30_000, "30 s"),
+            (0, "0 s"),
+            (1000, "1 s"),
+            (9_999, "10 s"),
+        ] {
+            assert_eq!(seconds(Duration::from_millis(ms)), text);
+        }
+    }
+}

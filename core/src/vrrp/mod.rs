@@ -1,1 +1,414 @@
-//! Virtual routers.
+//! Virtual routers: VRRP versions 2 and 3 over IPv4 and IPv6, as keepalived runs them, minus its defects.
+//!
+//! [`Routers`] is the facade: it finds the instance that an input is for, lets sync groups act as one, and shares
+//! out what the host reports. The behaviour of one virtual router is in `instance` and its neighbours. Nothing
+//! happens before the first complete dump of links and addresses; what a killed run left behind is dealt with
+//! then, before anything is sent.
+
+mod address;
+mod advert;
+mod announce;
+pub mod election;
+mod group;
+mod instance;
+mod lease;
+mod leave;
+mod links;
+mod priority;
+mod receive;
+mod reception;
+mod reload;
+mod start;
+mod status;
+mod transition;
+mod world;
+
+pub use lease::{lease_for, lease_is_safe};
+pub use leave::{HANDOVER_GRACE, LEAVE_AT_MOST};
+pub use receive::Packet;
+pub use status::{AddressStatus, Counters, MasterStatus, PriorityStatus, RouterStatus};
+
+use crate::config::model::Config;
+use crate::event::{Event, PacketError, Role, Why};
+use crate::id::{CheckId, GroupId, InstanceId, Interface, Ticket};
+use crate::input::{Errno, KernelNotice};
+use crate::outbox::{Context, Signal};
+use crate::time::Time;
+use crate::timers::{RouterTimer, TimerKey};
+use advert::Ripple;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec::Vec;
+use core::time::Duration;
+use group::Group;
+use instance::Instance;
+use receive::{Complaint, Complaints};
+use reception::Receptions;
+use transition::Parting;
+use world::{Asked, Desk, Pace, Tickets, World};
+
+/// A gap between two inputs that is worth asking whether somebody overslept.
+const NOTABLE_GAP: Duration = Duration::from_millis(1);
+
+/// All virtual routers of a node.
+#[derive(Debug)]
+pub struct Routers {
+    instances: BTreeMap<InstanceId, Instance>,
+    groups: BTreeMap<GroupId, Group>,
+    world: World,
+    tickets: Tickets,
+    pace: Pace,
+    receptions: Receptions,
+    /// Interfaces on which sending fails, and was told of.
+    unsent: BTreeMap<Interface, Errno>,
+    strays: Complaints,
+    last_input: Time,
+    started: bool,
+    stopping: bool,
+    left: bool,
+}
+
+impl Routers {
+    /// Virtual routers that wait for the first `KernelNotice::ResyncEnd`.
+    pub(crate) fn new(config: &Config) -> Routers {
+        let mut world = World::default();
+        world.configure(config);
+        let instance =
+            |config: &alloc::sync::Arc<_>| Instance::new(alloc::sync::Arc::clone(config), Time::ZERO);
+        Routers {
+            instances: config.instances.iter().map(|(id, config)| (*id, instance(config))).collect(),
+            groups: reload::groups(config, &BTreeMap::new()),
+            world,
+            tickets: Tickets::default(),
+            pace: Pace::default(),
+            receptions: Receptions::default(),
+            unsent: BTreeMap::new(),
+            strays: Complaints::default(),
+            last_input: Time::ZERO,
+            started: false,
+            stopping: false,
+            left: false,
+        }
+    }
+
+    /// A packet of IP protocol 112.
+    pub(crate) fn on_packet(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+        self.wake(cx);
+        if !self.started || cx.now < self.world.quiet_until {
+            return;
+        }
+        let best = self
+            .instances
+            .values()
+            .filter(|instance| receive::concerns(&instance.config, packet))
+            .filter(|instance| self.world.interface(&instance.config) == Some(packet.on))
+            .max_by_key(|instance| instance.fit(packet))
+            .filter(|i| i.standing.leaving.is_some() || matches!(i.role, Role::Backup | Role::Master));
+        let Some(id) = best.map(Instance::id) else {
+            self.on_stray(cx, packet);
+            return;
+        };
+        let ripple = self.at_desk(cx, id, |instance, desk| instance.on_packet(desk, packet));
+        match ripple {
+            None | Some(Ripple::None) => {}
+            Some(Ripple::Yielded) => self.drag_to_backup(cx, id),
+            Some(Ripple::Announced) => {
+                for other in self.others(id) {
+                    self.at_desk(cx, other, |instance, desk| instance.announce_after_lower(desk));
+                }
+            }
+        }
+        self.settle_groups(cx);
+    }
+
+    /// Nobody listens: an unknown VRID, or a virtual router that takes no part now.
+    fn on_stray(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+        let error = PacketError::UnknownVrid;
+        let known = self.instances.values().any(|instance| receive::concerns(&instance.config, packet));
+        if !known
+            && self.world.node.log_unknown_vrids
+            && self.strays.is_new(packet.from, Complaint::Rejected(error))
+        {
+            cx.out.tell(Event::Rejected { instance: None, name: "".into(), from: packet.from, error });
+        }
+    }
+
+    /// The kernel says how a link or its addresses stand.
+    pub(crate) fn on_kernel(&mut self, cx: &mut Context<'_>, notice: &KernelNotice) {
+        self.wake(cx);
+        if let KernelNotice::Unsent { on, errno } = notice {
+            self.on_unsent(cx, *on, *errno);
+            return;
+        }
+        let usable =
+            |routers: &Routers, on: Interface| routers.world.links.link(on).map(|l| l.up && l.running);
+        let before = match notice {
+            KernelNotice::Link(link) => usable(self, link.interface),
+            KernelNotice::LinkGone(_)
+            | KernelNotice::Address { .. }
+            | KernelNotice::AddressGone { .. }
+            | KernelNotice::ResyncBegin
+            | KernelNotice::ResyncEnd
+            | KernelNotice::Unsent { .. } => None,
+        };
+        let change = self.world.links.learn(cx.now, notice);
+        if !self.started {
+            if change.complete {
+                self.start(cx);
+            }
+            return;
+        }
+        for on in &change.links_gone {
+            self.unsent.remove(on);
+            self.everyone(cx, |instance, desk| instance.on_link_gone(desk, *on));
+        }
+        if let Some(link) = change.link.and_then(|on| self.world.links.link(on)) {
+            let (on, name, now_usable) = (link.interface, link.name.clone(), link.up && link.running);
+            if before != Some(now_usable) && self.cares_about(&name) {
+                cx.out.tell(Event::Link { name, usable: now_usable, exists: true });
+            }
+            self.unsent.remove(&on);
+            self.everyone(cx, |instance, desk| instance.on_link(desk));
+        }
+        for (on, address) in &change.gone {
+            self.on_address_gone(cx, *on, *address);
+        }
+        if change.relevant {
+            self.settle(cx);
+        }
+    }
+
+    fn cares_about(&self, name: &str) -> bool {
+        self.instances.values().any(|instance| {
+            &*instance.config.router.interface == name
+                || instance.config.addresses.iter().any(|address| &*address.interface == name)
+        })
+    }
+
+    fn on_unsent(&mut self, cx: &mut Context<'_>, on: Interface, errno: Errno) {
+        if self.unsent.insert(on, errno) != Some(errno) {
+            let name = self.world.links.link(on).map_or_else(|| "?".into(), |link| link.name.clone());
+            cx.out.tell(Event::Refused { what: format!("send on {name}"), errno });
+        }
+    }
+
+    /// Somebody else took an address from a master: it and its sync group give up everything and stand for election
+    /// again at once, so that either they or a peer has all of it soon (keepalived).
+    fn on_address_gone(&mut self, cx: &mut Context<'_>, on: Interface, address: ipnet::IpNet) {
+        let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
+        for id in ids {
+            let lost =
+                self.at_desk(cx, id, |instance, desk| instance.on_address_gone(desk, on, address)).flatten();
+            let Some(address) = lost else { continue };
+            for member in self.together(id) {
+                self.at_desk(cx, member, |instance, desk| {
+                    if instance.role != Role::Master {
+                        return;
+                    }
+                    let why = if member == id { Why::AddressLost { address } } else { Why::Group };
+                    if member == id {
+                        let name = instance.name().clone();
+                        let then = "everything is given up, and the election starts anew".into();
+                        desk.tell(Event::AddressLost { name, on, address, then });
+                    }
+                    instance.clock.interval = instance.config.election.interval;
+                    let at = desk.counting_from() + instance.skew();
+                    instance.enter_backup(desk, why, Parting::Farewell, at);
+                });
+            }
+        }
+        self.settle_groups(cx);
+    }
+
+    /// An answer; false when it is not to one of our requests.
+    pub(crate) fn on_done(
+        &mut self,
+        cx: &mut Context<'_>,
+        ticket: Ticket,
+        result: Result<(), Errno>,
+    ) -> bool {
+        self.wake(cx);
+        let Some(asked) = self.tickets.take(ticket) else { return false };
+        match asked {
+            Asked::Address(id) => {
+                self.at_desk(cx, id, |instance, desk| instance.on_address_done(desk, ticket, result));
+                self.leave_if_all_left(cx);
+            }
+            Asked::Receive(on, at) => self.on_received(cx, on, at, ticket, result),
+            Asked::Leftover(_, address) => match result {
+                Ok(()) | Err(Errno::EADDRNOTAVAIL | Errno::ENODEV) => {}
+                Err(errno) => {
+                    cx.out.tell(Event::Refused { what: format!("remove leftover {address}"), errno })
+                }
+            },
+            Asked::Script => {}
+        }
+        true
+    }
+
+    /// A deadline has passed.
+    pub(crate) fn on_timer(&mut self, cx: &mut Context<'_>, id: InstanceId, timer: RouterTimer) {
+        self.wake(cx);
+        // Taken as due, but oversleeping has set it anew.
+        if cx.timers.at(TimerKey::Router(id, timer)).is_some() {
+            return;
+        }
+        match timer {
+            RouterTimer::MasterDown | RouterTimer::Preempt => self.on_silence(cx, id),
+            RouterTimer::AddressRetry => {
+                self.at_desk(cx, id, Instance::on_retry);
+                self.retry_receptions(cx);
+            }
+            RouterTimer::Leave => {
+                self.at_desk(cx, id, Instance::on_leave);
+                self.leave_if_all_left(cx);
+            }
+            RouterTimer::Advertise
+            | RouterTimer::AnnounceAgain
+            | RouterTimer::AnnounceLower
+            | RouterTimer::AnnounceRefresh
+            | RouterTimer::AnnouncePaced
+            | RouterTimer::Duel
+            | RouterTimer::Lease
+            | RouterTimer::Startup => {
+                self.at_desk(cx, id, |instance, desk| instance.on_own_timer(desk, timer));
+            }
+        }
+        self.settle_groups(cx);
+    }
+
+    /// `Master_Down` or the preemption delay is over. The latter means a takeover right now (keepalived waits for one
+    /// more `Master_Down`; defect B11).
+    fn on_silence(&mut self, cx: &mut Context<'_>, id: InstanceId) {
+        let why = self.at_desk(cx, id, |instance, desk| {
+            instance.step_back_in(desk);
+            instance.why_takeover(desk.now())
+        });
+        let takes_over = self.instances.get(&id).is_some_and(|instance| {
+            election::step(instance.role, election::Preempt::Now, election::Happening::Silence)
+                == election::Step::TakeOver
+        });
+        if let (Some(why), true) = (why, takes_over) {
+            self.claim(cx, id, &why);
+        }
+    }
+
+    /// A check changed its mind.
+    pub(crate) fn on_verdict(&mut self, cx: &mut Context<'_>, check: CheckId, up: Option<bool>) {
+        self.wake(cx);
+        let before = match up {
+            Some(up) => self.world.verdicts.insert(check, up),
+            None => self.world.verdicts.remove(&check),
+        };
+        if before != up && self.started {
+            self.settle(cx);
+        }
+    }
+
+    /// Hands an instance, and its sync group, over to a peer.
+    pub(crate) fn resign(&mut self, cx: &mut Context<'_>, id: InstanceId) {
+        self.wake(cx);
+        if self.started && !self.stopping {
+            for member in self.together(id) {
+                self.at_desk(cx, member, |instance, desk| {
+                    if !instance.standing.away {
+                        instance.leave(desk, false);
+                    }
+                });
+            }
+            self.settle_groups(cx);
+        }
+    }
+
+    /// Lets an instance, and its sync group, take part again.
+    pub(crate) fn rejoin(&mut self, cx: &mut Context<'_>, id: InstanceId) {
+        self.wake(cx);
+        if self.started && !self.stopping {
+            for member in self.together(id) {
+                self.at_desk(cx, member, |instance, desk| {
+                    instance.finish_leaving(desk);
+                    instance.standing.away = false;
+                });
+            }
+            self.settle(cx);
+        }
+    }
+
+    /// Leaves for good; `Signal::Left` follows when all is given up.
+    pub(crate) fn stop(&mut self, cx: &mut Context<'_>) {
+        self.wake(cx);
+        if self.stopping {
+            return;
+        }
+        self.stopping = true;
+        if self.started {
+            self.everyone(cx, |instance, desk| instance.leave(desk, true));
+            self.settle_groups(cx);
+        }
+        self.leave_if_all_left(cx);
+    }
+
+    fn leave_if_all_left(&mut self, cx: &mut Context<'_>) {
+        let all = self.instances.values().all(|instance| instance.standing.leaving.is_none());
+        if self.stopping && all && !self.left {
+            self.left = true;
+            self.close_receptions(cx);
+            cx.out.signal(Signal::Left);
+        }
+    }
+
+    /// How the virtual routers stand.
+    pub(crate) fn status(&self) -> Vec<RouterStatus> {
+        self.instances.values().map(Instance::status).collect()
+    }
+
+    /// What must hold after every input.
+    pub(crate) fn check_invariants(&self) {
+        self.instances.values().for_each(Instance::check_invariants);
+        for group in self.groups.values() {
+            let roles = group.config.members.iter().filter_map(|id| self.instances.get(id)).map(|i| i.role);
+            let (masters, others) = roles.fold((0, 0), |(masters, others), role| match role {
+                Role::Master => (masters + 1, others),
+                Role::Init | Role::Backup | Role::Fault => (masters, others + 1),
+            });
+            debug_assert!(masters == 0 || others == 0, "group {} is half master", group.config.name);
+        }
+        debug_assert!(!self.left || self.stopping);
+    }
+
+    /// The node was not scheduled for some time: whoever slept past what its peers wait must listen first, since
+    /// they may have taken over. What they said meanwhile is still in the sockets' buffers.
+    fn wake(&mut self, cx: &mut Context<'_>) {
+        let gap = cx.now.since(core::mem::replace(&mut self.last_input, cx.now));
+        if gap < NOTABLE_GAP || !self.started || self.stopping {
+            return;
+        }
+        self.everyone(cx, Instance::wake);
+        self.settle_groups(cx);
+    }
+
+    fn desk<'d, 'c>(&'d mut self, cx: &'d mut Context<'c>) -> Desk<'d, 'c> {
+        Desk { cx, world: &self.world, tickets: &mut self.tickets, pace: &mut self.pace }
+    }
+
+    fn at_desk<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: InstanceId,
+        act: impl FnOnce(&mut Instance, &mut Desk<'_, '_>) -> R,
+    ) -> Option<R> {
+        let Routers { instances, world, tickets, pace, .. } = self;
+        let instance = instances.get_mut(&id)?;
+        Some(act(instance, &mut Desk { cx, world, tickets, pace }))
+    }
+
+    fn everyone(&mut self, cx: &mut Context<'_>, mut act: impl FnMut(&mut Instance, &mut Desk<'_, '_>)) {
+        let Routers { instances, world, tickets, pace, .. } = self;
+        for instance in instances.values_mut() {
+            act(instance, &mut Desk { cx, world, tickets, pace });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -81,7 +81,12 @@ fn a_view_change_keeps_the_turn_of_the_others_and_a_newcomer_waits_for_the_next_
     let later = letters(&mut picker, &three, 300);
     let c = later.matches('c').count();
     assert!((80..=110).contains(&c), "{c}");
-    assert!(later.ends_with(&"acb".repeat(80)) || later.ends_with(&"cba".repeat(80)) || later.ends_with(&"bac".repeat(80)), "{later}");
+    assert!(
+        later.ends_with(&"acb".repeat(80))
+            || later.ends_with(&"cba".repeat(80))
+            || later.ends_with(&"bac".repeat(80)),
+        "{later}"
+    );
 }
 
 #[test]

@@ -92,7 +92,9 @@ fn words(actions: &[Action]) -> Vec<alloc::string::String> {
                 format!("view {} {marks}", view.version)
             }
             Action::Publish { view: None, .. } => "no view".into(),
-            Action::Event(Event::Server { state, active, backup, .. }) => format!("{state:?} {active}/{backup}"),
+            Action::Event(Event::Server { state, active, backup, .. }) => {
+                format!("{state:?} {active}/{backup}")
+            }
             Action::Event(Event::PoolEmpty { .. }) => "empty".into(),
             other => format!("{other:?}"),
         });

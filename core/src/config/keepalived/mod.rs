@@ -1,1 +1,134 @@
-//! keepalived.conf: lexer, keyword tables, and how it becomes the model.
+//! keepalived.conf, the VRRP side, into the model.
+//!
+//! `reader` turns files into statements (`text`, `expand`, `include`, `tree`), `keyword` and the tables of `root`,
+//! `globals`, `script`, `instance`, `group` turn those into drafts, `finish` and `lower` into the model. Every keyword
+//! of keepalived is in a table: served, without effect (a note), or refused with its effect. All findings in one pass.
+
+pub mod codes;
+
+mod address;
+mod command;
+mod expand;
+mod finish;
+mod garp;
+mod globals;
+mod group;
+mod include;
+mod instance;
+mod keyword;
+mod lower;
+mod reader;
+mod root;
+mod script;
+mod text;
+mod tracker;
+mod tree;
+mod values;
+
+use super::finding::{Findings, Span};
+use super::load::Options;
+use super::model::Config;
+use super::source::{MemorySource, Source};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::vec::Vec;
+
+/// Reads the file (or glob) `path` and all it includes into `config`.
+pub fn read(
+    path: &str,
+    source: &dyn Source,
+    config: &mut Config,
+    findings: &mut Findings,
+    options: &Options,
+) {
+    let mut found = Findings::default();
+    let mut reader = reader::Reader::new(source, options, &mut found);
+    let paths =
+        if path.contains(['*', '?', '[', '{']) { matching(path, source) } else { alloc::vec![path.into()] };
+    if paths.is_empty() {
+        let message = format!("{path} matches no file");
+        reader.error(Span::whole(path), codes::NO_MATCH, message, "");
+    }
+    for path in &paths {
+        reader.file(path, None);
+    }
+    let tree = core::mem::take(&mut reader.tree);
+    let cut = tree.full;
+    let statements = tree.finish(&mut found);
+    if !cut {
+        understand(path, &statements, source, config, &mut found);
+    }
+    findings.append(found.in_order());
+}
+
+/// From statements to the model.
+fn understand(
+    path: &str,
+    statements: &[tree::Statement],
+    source: &dyn Source,
+    config: &mut Config,
+    findings: &mut Findings,
+) {
+    let mut desk = keyword::Desk {
+        source,
+        findings,
+        config,
+        globals: globals::Globals::default(),
+        scripts: Vec::new(),
+        script_index: BTreeMap::new(),
+        instances: Vec::new(),
+        instance_index: BTreeMap::new(),
+        groups: Vec::new(),
+        broken: BTreeSet::new(),
+        broken_instance: false,
+        addresses: BTreeSet::new(),
+    };
+    root::read(&mut desk, statements);
+    let nothing = desk.instances.is_empty() && desk.findings.errors() == 0;
+    lower::all(&mut desk);
+    if nothing {
+        let message = "there is no vrrp_instance in it";
+        desk.warn(Span::whole(path), codes::EMPTY, message, "is it the right file, and is it mounted?");
+    }
+}
+
+/// Every keyword that is read, for the manual: block, keyword, and default and range or what is done instead.
+#[must_use]
+pub fn keywords() -> Vec<(&'static str, &'static str, &'static str)> {
+    fn rows<T>(
+        block: &'static str,
+        table: &'static [keyword::Keyword<T>],
+    ) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+        table.iter().map(move |entry| (block, entry.name, entry.summary()))
+    }
+    rows("", root::TABLE)
+        .chain(rows("global_defs", globals::TABLE))
+        .chain(rows("vrrp_script", script::TABLE))
+        .chain(rows("vrrp_instance", instance::TABLE))
+        .chain(rows("vrrp_sync_group", group::TABLE))
+        .collect()
+}
+
+/// All files of a pattern with brace alternatives.
+fn matching(pattern: &str, source: &dyn Source) -> Vec<alloc::string::String> {
+    include::alternatives(pattern).unwrap_or_default().iter().flat_map(|one| source.glob(one)).collect()
+}
+
+/// Reads `bytes` as a keepalived.conf that is alone in the world: the body of a fuzz target.
+pub fn fuzz_keepalived(bytes: &[u8]) {
+    let source = MemorySource::with("keepalived.conf", bytes);
+    let loaded = super::load::load(
+        &[(super::load::Language::Keepalived, "keepalived.conf")],
+        &source,
+        None,
+        &Options::default(),
+    );
+    assert_eq!(
+        loaded.config.is_none(),
+        loaded.findings.errors() > 0,
+        "a configuration is given if nothing is wrong"
+    );
+    for finding in loaded.findings.list() {
+        assert!(!format!("{finding}").is_empty(), "every finding has words");
+    }
+}

@@ -1,0 +1,120 @@
+//! Verbs, options and exit codes: 0 fine, 1 errors, 2 usage, 3 warnings under `--deny warnings`.
+
+use crate::{check, demo, lab, run};
+use clap::{Args, Parser, Subcommand};
+use standfast_core::config::load::Language;
+use std::process::ExitCode;
+
+/// One daemon in place of the keepalived + haproxy pair: a virtual IP by VRRP, health checks, a TCP balancer.
+#[derive(Debug, Parser)]
+#[command(name = "standfast", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  standfast check /etc/keepalived/keepalived.conf /etc/haproxy/haproxy.cfg
+  standfast run --keepalived /etc/keepalived/keepalived.conf --haproxy /etc/haproxy/haproxy.cfg
+  standfast demo
+
+Signals while running: TERM and INT stop cleanly (farewell first, then the address goes), HUP reads the files again
+(a broken file changes nothing).";
+
+/// What standfast can do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Hold the addresses, run the checks, balance the connections.
+    Run(Files),
+    /// Say everything that is wrong or odd in the files, and what a takeover will take.
+    Check(CheckArgs),
+    /// Print the same configuration as one native file.
+    Convert(ConvertArgs),
+    /// Three real nodes with the kubeadm guide's files in network namespaces of their own: a failover, measured.
+    Demo,
+    /// Tools of the test lab.
+    #[command(hide = true)]
+    Lab {
+        /// Tool and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+/// The files of a node.
+#[derive(Clone, Debug, Args)]
+pub struct Files {
+    /// Native configuration (TOML).
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["keepalived", "haproxy"])]
+    pub config: Option<String>,
+    /// keepalived.conf, as it is.
+    #[arg(long, value_name = "FILE")]
+    pub keepalived: Option<String>,
+    /// haproxy.cfg, as it is.
+    #[arg(long, value_name = "FILE")]
+    pub haproxy: Option<String>,
+    /// The name that `@NAME` lines of keepalived.conf are kept for; the host's name up to its first dot otherwise.
+    #[arg(short = 'i', long, value_name = "NAME")]
+    pub config_id: Option<String>,
+    /// Seed of the random spread of checks; taken from the clock otherwise.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+impl Files {
+    /// The files with their languages, in the order in which they are read.
+    #[must_use]
+    pub fn list(&self) -> Vec<(Language, String)> {
+        let one = |language, file: &Option<String>| file.clone().map(|file| (language, file));
+        [
+            one(Language::Native, &self.config),
+            one(Language::Keepalived, &self.keepalived),
+            one(Language::Haproxy, &self.haproxy),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// Arguments of `check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// keepalived.conf, haproxy.cfg or native files of one node; the language is told by name and content.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// Exit with 3 when there are warnings.
+    #[arg(long, value_name = "warnings", value_parser = ["warnings"])]
+    pub deny: Option<String>,
+    /// Findings and summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The name that `@NAME` lines of keepalived.conf are kept for.
+    #[arg(short = 'i', long, value_name = "NAME")]
+    pub config_id: Option<String>,
+}
+
+/// Arguments of `convert`.
+#[derive(Clone, Debug, Args)]
+pub struct ConvertArgs {
+    /// keepalived.conf, haproxy.cfg or native files of one node.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// The name that `@NAME` lines of keepalived.conf are kept for.
+    #[arg(short = 'i', long, value_name = "NAME")]
+    pub config_id: Option<String>,
+}
+
+/// Runs a verb.
+#[must_use]
+pub fn dispatch(cli: Cli) -> ExitCode {
+    match cli.verb {
+        Verb::Run(files) => run::run(&files),
+        Verb::Check(args) => check::check(&args),
+        Verb::Convert(args) => check::convert(&args),
+        Verb::Demo => demo::demo(),
+        Verb::Lab { args } => lab::main(&args),
+    }
+}

@@ -1,0 +1,290 @@
+//! `global_defs`: what all virtual routers inherit, and what concerns the node. Several blocks add up.
+
+use super::command::account;
+use super::garp::{self, Garp};
+use super::keyword::{Desk, Keyword, Shape, first, note, refused, served};
+use super::tree::Statement;
+use super::values::{address, argument, seconds, switch};
+use super::{codes, keyword};
+use crate::config::model::Version;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::net::IpAddr;
+use core::time::Duration;
+
+/// What virtual routers inherit.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Globals {
+    pub(super) garp: Garp,
+    pub(super) scripts: Scripts,
+    pub(super) version: Version,
+    pub(super) strict: bool,
+    pub(super) skip_address_check: bool,
+    pub(super) down_adverts: Option<u8>,
+    pub(super) lower_no_advert: bool,
+    pub(super) last_advert: Option<bool>,
+    pub(super) owner_ignores: bool,
+    pub(super) check_source: bool,
+    pub(super) plain_checksum: bool,
+    pub(super) groups: (Option<IpAddr>, Option<IpAddr>),
+}
+
+/// How scripts are run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scripts {
+    /// `script_user`.
+    pub(super) user: Option<Arc<str>>,
+    /// `enable_script_security`.
+    pub(super) security: bool,
+}
+
+/// Reads a block.
+pub(super) fn read(desk: &mut Desk<'_>, body: &[Statement]) {
+    let mut globals = core::mem::take(&mut desk.globals);
+    keyword::apply(TABLE, "global_defs", &mut globals, desk, body);
+    desk.globals = globals;
+}
+
+const MAIL: &str = "mail is not sent; watch the log, or use notify";
+const SNMP: &str = "there is no SNMP agent";
+const PROCESS: &str = "there is one process, whose name and scheduling belong to its service unit";
+const LVS: &str = "there is no LVS here";
+const DUMP: &str = "there are no dump files; the state is shown by `standfast status`";
+const FILES: &str = "reloading goes by SIGHUP, and a broken file changes nothing";
+const FIREWALL: &str = "no firewall rules are made, since no_accept and use_vmac are not served";
+const BUFFERS: &str = "buffer sizes are chosen by the daemon";
+const FIFO: &str = "there are no notification pipes; use notify";
+const ONE: Shape = Shape::Words(1, 1, "one word");
+const SOME: Shape = Shape::Words(0, usize::MAX, "");
+
+/// Keywords of `global_defs`.
+pub(super) static TABLE: &[Keyword<Globals>] = &[
+    served("router_id", ONE, "host name", router_id),
+    served("script_user", Shape::Words(1, 2, "an account"), "keepalived_script, else root", |g, desk, s| {
+        g.scripts.user = account(desk, s.arguments()).or(g.scripts.user.take());
+    }),
+    served("enable_script_security", Shape::Flag, "off", |g, _, _| g.scripts.security = true),
+    served("vrrp_version", Shape::Words(1, 1, "2 or 3"), "2", |g, desk, s| {
+        if let Some(version) = argument::<u8>(desk, s, 2..=3) {
+            g.version = if version == 2 { Version::V2 } else { Version::V3 };
+        }
+    }),
+    served("vrrp_strict", Shape::Switch, "off", |g, desk, s| g.strict = switch(desk, s).unwrap_or(g.strict)),
+    served("vrrp_skip_check_adv_addr", Shape::Switch, "off", |g, desk, s| {
+        g.skip_address_check = switch(desk, s).unwrap_or(g.skip_address_check);
+    }),
+    served("vrrp_garp_interval", Shape::Words(1, 1, "seconds"), "0 (none)", |_, desk, s| {
+        if let Some(gap) = gap(desk, s) {
+            desk.config.node.garp_interval = gap;
+        }
+    }),
+    served("vrrp_gna_interval", Shape::Words(1, 1, "seconds"), "0 (none)", |_, desk, s| {
+        if let Some(gap) = gap(desk, s) {
+            desk.config.node.gna_interval = gap;
+        }
+    }),
+    served("vrrp_garp_master_delay", ONE, "5 s, 0..=4294", |g, desk, s| garp::delay(&mut g.garp, desk, s)),
+    served("vrrp_garp_master_repeat", ONE, "5", |g, desk, s| garp::repeat(&mut g.garp, desk, s)),
+    served("vrrp_garp_master_refresh", ONE, "60 s (keepalived: 0)", |g, desk, s| {
+        garp::refresh(&mut g.garp, desk, s)
+    }),
+    served("vrrp_garp_master_refresh_repeat", ONE, "1", |g, desk, s| {
+        garp::refresh_repeat(&mut g.garp, desk, s)
+    }),
+    served("vrrp_garp_lower_prio_delay", ONE, "as master_delay", |g, desk, s| {
+        garp::lower_delay(&mut g.garp, desk, s)
+    }),
+    served("vrrp_garp_lower_prio_repeat", ONE, "as master_repeat", |g, desk, s| {
+        garp::lower_repeat(&mut g.garp, desk, s)
+    }),
+    served("vrrp_min_garp", Shape::Switch, "off", |g, desk, s| {
+        g.garp.min = switch(desk, s).unwrap_or(g.garp.min);
+    }),
+    served("vrrp_down_timer_adverts", ONE, "3, 1..=100", |g, desk, s| {
+        g.down_adverts = argument(desk, s, 1..=100).or(g.down_adverts);
+    }),
+    served("vrrp_lower_prio_no_advert", Shape::Switch, "off", |g, desk, s| {
+        g.lower_no_advert = switch(desk, s).unwrap_or(g.lower_no_advert);
+    }),
+    served("vrrp_higher_prio_send_advert", Shape::Switch, "on (keepalived: off)", |g, desk, s| {
+        g.last_advert = switch(desk, s).or(g.last_advert);
+    }),
+    served("vrrp_owner_ignore_adverts", Shape::Switch, "off", |g, desk, s| {
+        g.owner_ignores = switch(desk, s).unwrap_or(g.owner_ignores);
+    }),
+    served("vrrp_check_unicast_src", Shape::Switch, "off", |g, desk, s| {
+        g.check_source = switch(desk, s).unwrap_or(g.check_source);
+    }),
+    served("v3_checksum_as_v2", Shape::Switch, "off", |g, desk, s| {
+        g.plain_checksum = switch(desk, s).unwrap_or(g.plain_checksum);
+    }),
+    served("vrrp_mcast_group4", Shape::Words(1, 1, "an address"), "224.0.0.18", |g, desk, s| {
+        g.groups.0 = group(desk, s, true).or(g.groups.0);
+    }),
+    served("vrrp_mcast_group6", Shape::Words(1, 1, "an address"), "ff02::12", |g, desk, s| {
+        g.groups.1 = group(desk, s, false).or(g.groups.1);
+    }),
+    served("vrrp_startup_delay", Shape::Words(1, 1, "seconds"), "0", |_, desk, s| {
+        if let Some(delay) = first(s).and_then(|word| seconds(desk, word, 6, 0..=4_294_000_000)) {
+            desk.config.node.startup_delay = delay;
+        }
+    }),
+    served("log_unknown_vrids", Shape::Flag, "off", |_, desk, _| desk.config.node.log_unknown_vrids = true),
+    refused(
+        "vrrp_delay_after_boot",
+        ONE,
+        "a router would take part before the delay is over",
+        "vrrp_startup_delay is served and counts from the daemon's start",
+    ),
+    note("dynamic_interfaces", SOME, "interfaces may always come and go"),
+    note("default_interface", ONE, "static addresses and routes are not served"),
+    note("disable_local_igmp", Shape::Flag, "reports of group memberships are left as they are"),
+    note(
+        "vrrp_garp_extra_if",
+        SOME,
+        "each address is announced on its own interface, at takeover and periodically",
+    ),
+    note(
+        "vrrp_vmac_garp_intvl",
+        SOME,
+        "each address is announced on its own interface, at takeover and periodically",
+    ),
+    note("notification_email", Shape::Any, MAIL),
+    note("notification_email_from", SOME, MAIL),
+    note("smtp_server", SOME, MAIL),
+    note("smtp_connect_timeout", SOME, MAIL),
+    note("smtp_helo_name", SOME, MAIL),
+    note("smtp_alert", SOME, MAIL),
+    note("smtp_alert_vrrp", SOME, MAIL),
+    note("smtp_alert_checker", SOME, MAIL),
+    note("no_email_faults", SOME, MAIL),
+    note("no_checker_emails", SOME, MAIL),
+    note("checker_log_all_failures", SOME, LVS),
+    note("rs_init_notifies", SOME, LVS),
+    note("use_symlink_paths", SOME, "scripts are run through the path as written"),
+    note("set_supplementary_groups", SOME, "scripts run with the groups of their account only"),
+    note("startup_script", SOME, "run it from the service unit (ExecStartPre=)"),
+    note("shutdown_script", SOME, "run it from the service unit (ExecStopPost=)"),
+    note("startup_script_timeout", SOME, "run it from the service unit (ExecStartPre=)"),
+    note("shutdown_script_timeout", SOME, "run it from the service unit (ExecStopPost=)"),
+    note("notify_fifo", SOME, FIFO),
+    note("vrrp_notify_fifo", SOME, FIFO),
+    note("lvs_notify_fifo", SOME, FIFO),
+    note("notify_fifo_script", SOME, FIFO),
+    note("vrrp_notify_fifo_script", SOME, FIFO),
+    note("lvs_notify_fifo_script", SOME, FIFO),
+    note("vrrp_notify_priority_changes", SOME, FIFO),
+    note("fifo_write_vrrp_states_on_reload", SOME, FIFO),
+    note("process_names", SOME, PROCESS),
+    note("process_name", SOME, PROCESS),
+    note("vrrp_process_name", SOME, PROCESS),
+    note("checker_process_name", SOME, PROCESS),
+    note("lvs_process_name", SOME, PROCESS),
+    note("bfd_process_name", SOME, PROCESS),
+    note("umask", SOME, "no files are created"),
+    note("random_seed", SOME, "${_RANDOM} is drawn from the host's name"),
+    note("reload_check_config", SOME, FILES),
+    note("reload_time_file", SOME, FILES),
+    note("reload_repeat", SOME, FILES),
+    note("reload_file", SOME, FILES),
+    note("config_save_dir", SOME, DUMP),
+    note("tmp_config_directory", SOME, DUMP),
+    note("data_use_instance", SOME, DUMP),
+    note("state_dump_file", SOME, DUMP),
+    note("stats_dump_file", SOME, DUMP),
+    note("json_dump_file", SOME, DUMP),
+    note("json_version", SOME, DUMP),
+    note("iproute_usr_dir", SOME, "names of tables and scopes are the usual ones"),
+    note("iproute_etc_dir", SOME, "names of tables and scopes are the usual ones"),
+    note("nftables_counters", SOME, FIREWALL),
+    note("nftables", SOME, FIREWALL),
+    note("nftables_priority", SOME, FIREWALL),
+    note("nftables_ifindex", SOME, FIREWALL),
+    note("vrrp_iptables", SOME, FIREWALL),
+    note("vrrp_ipsets", SOME, FIREWALL),
+    note("vmac_prefix", SOME, FIREWALL),
+    note("vmac_addr_prefix", SOME, FIREWALL),
+    note("enable_dbus", SOME, "there is no D-Bus object"),
+    note("dbus_service_name", SOME, "there is no D-Bus object"),
+    note("dbus_no_interface_name", SOME, "there is no D-Bus object"),
+    note("snmp_socket", SOME, SNMP),
+    note("enable_traps", SOME, SNMP),
+    note("enable_snmp_vrrp", SOME, SNMP),
+    note("enable_snmp_keepalived", SOME, SNMP),
+    note("enable_snmp_rfc", SOME, SNMP),
+    note("enable_snmp_rfcv2", SOME, SNMP),
+    note("enable_snmp_rfcv3", SOME, SNMP),
+    note("enable_snmp_checker", SOME, SNMP),
+    note("snmp_vs_stats_update_interval", SOME, SNMP),
+    note("snmp_rs_stats_update_interval", SOME, SNMP),
+    note("lvs_timeouts", SOME, LVS),
+    note("lvs_flush", SOME, LVS),
+    note("lvs_flush_on_stop", SOME, LVS),
+    note("lvs_flush_onstop", SOME, LVS),
+    note("nftables_ipvs", SOME, LVS),
+    note("nftables_ipvs_start_fwmark", SOME, LVS),
+    note("nftables_ipvs_priority", SOME, LVS),
+    refused(
+        "lvs_sync_daemon",
+        SOME,
+        "connections would not be synchronised",
+        "remove it with the virtual_server blocks",
+    ),
+    note("vrrp_rx_bufs_policy", SOME, BUFFERS),
+    note("vrrp_rx_bufs_multiplier", SOME, BUFFERS),
+    note("vrrp_netlink_cmd_rcv_bufs", SOME, BUFFERS),
+    note("vrrp_netlink_cmd_rcv_bufs_force", SOME, BUFFERS),
+    note("vrrp_netlink_monitor_rcv_bufs", SOME, BUFFERS),
+    note("vrrp_netlink_monitor_rcv_bufs_force", SOME, BUFFERS),
+    note("lvs_netlink_cmd_rcv_bufs", SOME, BUFFERS),
+    note("lvs_netlink_cmd_rcv_bufs_force", SOME, BUFFERS),
+    note("lvs_netlink_monitor_rcv_bufs", SOME, BUFFERS),
+    note("lvs_netlink_monitor_rcv_bufs_force", SOME, BUFFERS),
+    note("process_monitor_rcv_bufs", SOME, BUFFERS),
+    note("process_monitor_rcv_bufs_force", SOME, BUFFERS),
+    note("vrrp_priority", SOME, PROCESS),
+    note("checker_priority", SOME, PROCESS),
+    note("bfd_priority", SOME, PROCESS),
+    note("vrrp_rt_priority", SOME, PROCESS),
+    note("checker_rt_priority", SOME, PROCESS),
+    note("bfd_rt_priority", SOME, PROCESS),
+    note("vrrp_no_swap", SOME, PROCESS),
+    note("checker_no_swap", SOME, PROCESS),
+    note("bfd_no_swap", SOME, PROCESS),
+    note("vrrp_cpu_affinity", SOME, PROCESS),
+    note("checker_cpu_affinity", SOME, PROCESS),
+    note("bfd_cpu_affinity", SOME, PROCESS),
+    note("vrrp_rlimit_rttime", SOME, PROCESS),
+    note("checker_rlimit_rttime", SOME, PROCESS),
+    note("bfd_rlimit_rttime", SOME, PROCESS),
+    note("vrrp_rlimit_rtime", SOME, PROCESS),
+    note("checker_rlimit_rtime", SOME, PROCESS),
+    note("bfd_rlimit_rtime", SOME, PROCESS),
+    note("max_auto_priority", SOME, PROCESS),
+    note("min_auto_priority_delay", SOME, PROCESS),
+];
+
+/// `router_id`: a name for people.
+fn router_id(_: &mut Globals, desk: &mut Desk<'_>, statement: &Statement) {
+    if let Some(word) = first(statement) {
+        desk.config.node.router_id = Some(String::from(word.text.as_str()));
+    }
+}
+
+/// A gap between announcements. keepalived's packaged file says 0, which its own test refuses; 0 is none.
+fn gap(desk: &mut Desk<'_>, statement: &Statement) -> Option<Duration> {
+    first(statement).and_then(|word| seconds(desk, word, 6, 0..=4_294_000_000))
+}
+
+/// A multicast group of one family; `None` was said.
+pub(super) fn group(desk: &mut Desk<'_>, statement: &Statement, v4: bool) -> Option<IpAddr> {
+    let word = first(statement)?;
+    let found = address(desk, word)?;
+    if !found.is_multicast() || found.is_ipv4() != v4 {
+        let family = if v4 { "IPv4" } else { "IPv6" };
+        let message = alloc::format!("{found} is not an {family} multicast group");
+        desk.error(word.span(), codes::BAD_VALUE, message, "");
+        return None;
+    }
+    Some(found)
+}

@@ -1,0 +1,517 @@
+//! `vrrp_instance`: its keywords, as written. What they mean together is `finish`'s.
+
+use super::address::{self, AddressDraft};
+use super::command::{self, CommandDraft};
+use super::garp::{self, Garp};
+use super::globals::Globals;
+use super::keyword::{Desk, Keyword, Shape, apply, first, note, refused, served};
+use super::text::Word;
+use super::tracker::{self, TrackerDraft};
+use super::tree::Statement;
+use super::values::{address as ip, argument, interface, number, seconds, switch};
+use super::{codes, globals};
+use crate::config::finding::Span;
+use crate::config::model::{Config, Peer, Version};
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+/// The most peers of a virtual router.
+pub(super) const MAX_PEERS: usize = 1024;
+
+/// A virtual router as written.
+#[derive(Clone, Debug)]
+pub(super) struct InstanceDraft {
+    pub(super) name: Word,
+    pub(super) identity: Identity,
+    pub(super) election: Election,
+    pub(super) transport: Transport,
+    pub(super) addresses: Vec<AddressDraft>,
+    pub(super) excluded: Vec<AddressDraft>,
+    pub(super) authentication: Option<Auth>,
+    pub(super) garp: Garp,
+    pub(super) trackers: Vec<TrackerDraft>,
+    pub(super) notify: NotifyDraft,
+    pub(super) flags: Flags,
+    /// `global_defs` as it stood when the block began.
+    pub(super) inherited: Globals,
+}
+
+/// Who it is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Identity {
+    pub(super) interface: Option<Arc<str>>,
+    pub(super) vrid: Option<(u8, Word)>,
+    pub(super) version: Option<(Version, Word)>,
+    pub(super) native_ipv6: bool,
+}
+
+/// How it is elected.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Election {
+    pub(super) state: Option<(bool, Word)>,
+    pub(super) priority: Option<(u8, Word)>,
+    pub(super) interval: Option<(Duration, Word)>,
+    pub(super) nopreempt: Option<Span>,
+    pub(super) preempt_delay: Option<(Duration, Word)>,
+    pub(super) down_adverts: Option<(u8, Word)>,
+    pub(super) strict: Option<bool>,
+    pub(super) lower_no_advert: Option<bool>,
+    pub(super) last_advert: Option<bool>,
+    pub(super) owner_ignores: Option<bool>,
+}
+
+/// How its packets travel.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Transport {
+    pub(super) multicast_source: Option<(IpAddr, Word)>,
+    pub(super) unicast_source: Option<(IpAddr, Word)>,
+    pub(super) peers: Vec<(Peer, Word)>,
+    /// Some keyword says that unicast is meant.
+    pub(super) unicast: Option<Span>,
+    pub(super) check_source: bool,
+    pub(super) ttl: Option<(u8, Word)>,
+    pub(super) group: Option<(IpAddr, Word)>,
+    pub(super) track_source: Option<Span>,
+    pub(super) skip_address_check: Option<bool>,
+    pub(super) plain_checksum: Option<bool>,
+}
+
+/// `authentication`.
+#[derive(Clone, Debug)]
+pub(super) struct Auth {
+    pub(super) kind: Option<Word>,
+    pub(super) password: Option<Word>,
+    pub(super) at: Span,
+}
+
+/// Commands as written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NotifyDraft {
+    pub(super) master: Option<CommandDraft>,
+    pub(super) backup: Option<CommandDraft>,
+    pub(super) fault: Option<CommandDraft>,
+    pub(super) stop: Option<CommandDraft>,
+    pub(super) any: Option<CommandDraft>,
+}
+
+/// Small wishes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flags {
+    pub(super) dont_track_primary: bool,
+    pub(super) no_addresses: bool,
+    pub(super) accept: bool,
+}
+
+/// Anything that has commands to be told.
+pub(super) trait Notified {
+    /// Its commands.
+    fn notify(&mut self) -> &mut NotifyDraft;
+}
+
+impl Notified for InstanceDraft {
+    fn notify(&mut self) -> &mut NotifyDraft {
+        &mut self.notify
+    }
+}
+
+/// Sets one of the commands; the first one counts, as in keepalived.
+pub(super) fn tell<T: Notified>(target: &mut T, desk: &mut Desk<'_>, s: &Statement) {
+    let notify = target.notify();
+    let place = match s.keyword() {
+        "notify_master" => &mut notify.master,
+        "notify_backup" => &mut notify.backup,
+        "notify_fault" => &mut notify.fault,
+        "notify_stop" => &mut notify.stop,
+        _ => &mut notify.any,
+    };
+    if place.is_some() {
+        desk.warn(
+            s.span(),
+            codes::DUPLICATE,
+            format!("a second `{}`; the first one counts", s.keyword()),
+            "",
+        );
+        return;
+    }
+    *place = command::draft(desk, s, true);
+}
+
+const ONE: Shape = Shape::Words(1, 1, "one word");
+const SOME: Shape = Shape::Words(0, usize::MAX, "");
+const NUMBER: Shape = Shape::Words(1, 1, "a number");
+const SECONDS: Shape = Shape::Words(1, 1, "seconds");
+const ADDRESS: Shape = Shape::Words(1, 1, "an address");
+const VMAC: &str = "frames would carry the interface's own MAC";
+const TELL: &str = "remove it: neighbours follow by gratuitous ARP and unsolicited neighbour advertisements";
+
+/// Keywords of `vrrp_instance`.
+pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
+    served("state", Shape::Words(1, 1, "MASTER or BACKUP"), "by priority", state),
+    served("interface", Shape::Words(1, 1, "an interface"), "required", |i, desk, s| {
+        if let Some(name) = first(s).and_then(|word| interface(desk, word)) {
+            i.identity.interface = Some(name);
+        }
+    }),
+    served("virtual_router_id", NUMBER, "required, 1..=255", |i, desk, s| {
+        if let (Some(vrid), Some(word)) = (argument(desk, s, 1..=255), first(s)) {
+            i.identity.vrid = Some((vrid, word.clone()));
+        }
+    }),
+    served("priority", NUMBER, "100, 1..=255", |i, desk, s| {
+        if let (Some(priority), Some(word)) = (argument(desk, s, 1..=255), first(s)) {
+            i.election.priority = Some((priority, word.clone()));
+        }
+    }),
+    served("advert_int", SECONDS, "1 s, 0.01..=255", |i, desk, s| {
+        if let Some(word) = first(s) {
+            let found = seconds(desk, word, 6, 10_000..=255_000_000);
+            i.election.interval = found.map(|time| (time, word.clone())).or(i.election.interval.take());
+        }
+    }),
+    served("version", Shape::Words(1, 1, "2 or 3"), "vrrp_version; IPv6: 3", version),
+    served("native_ipv6", Shape::Flag, "off", |i, _, _| i.identity.native_ipv6 = true),
+    served("nopreempt", Shape::Flag, "off", |i, _, s| i.election.nopreempt = Some(s.span())),
+    served("preempt", Shape::Flag, "on", |i, _, _| i.election.nopreempt = None),
+    served("preempt_delay", SECONDS, "0, 0..=1000", |i, desk, s| {
+        if let Some(word) = first(s) {
+            let found = seconds(desk, word, 6, 0..=1_000_000_000);
+            i.election.preempt_delay =
+                found.map(|time| (time, word.clone())).or(i.election.preempt_delay.take());
+        }
+    }),
+    served("down_timer_adverts", NUMBER, "3, 1..=100", |i, desk, s| {
+        if let (Some(n), Some(word)) = (argument(desk, s, 1..=100), first(s)) {
+            i.election.down_adverts = Some((n, word.clone()));
+        }
+    }),
+    served("strict_mode", Shape::Switch, "vrrp_strict", |i, desk, s| {
+        i.election.strict = switch(desk, s).or(i.election.strict);
+    }),
+    served("owner_ignore_adverts", Shape::Switch, "vrrp_owner_ignore_adverts", |i, desk, s| {
+        i.election.owner_ignores = switch(desk, s).or(i.election.owner_ignores);
+    }),
+    served("lower_prio_no_advert", Shape::Switch, "vrrp_lower_prio_no_advert", |i, desk, s| {
+        i.election.lower_no_advert = switch(desk, s).or(i.election.lower_no_advert);
+    }),
+    served("higher_prio_send_advert", Shape::Switch, "on (keepalived: off)", |i, desk, s| {
+        i.election.last_advert = switch(desk, s).or(i.election.last_advert);
+    }),
+    // keepalived takes an explicit false for true here and in v3_checksum_as_v2; a switch is a switch.
+    served("skip_check_adv_addr", Shape::Switch, "vrrp_skip_check_adv_addr", |i, desk, s| {
+        i.transport.skip_address_check = switch(desk, s).or(i.transport.skip_address_check);
+    }),
+    served("v3_checksum_as_v2", Shape::Switch, "off", |i, desk, s| {
+        i.transport.plain_checksum = switch(desk, s).or(i.transport.plain_checksum);
+    }),
+    served("mcast_src_ip", ADDRESS, "primary address", |i, desk, s| {
+        i.transport.multicast_source = source(desk, s)
+    }),
+    served("unicast_src_ip", ADDRESS, "primary address", |i, desk, s| {
+        i.transport.unicast_source = source(desk, s);
+        i.transport.unicast = Some(s.span());
+    }),
+    served("unicast_peer", Shape::Block(0), "none", peers),
+    served("check_unicast_src", Shape::Flag, "vrrp_check_unicast_src", |i, _, s| {
+        i.transport.check_source = true;
+        i.transport.unicast = Some(s.span());
+    }),
+    served("unicast_ttl", NUMBER, "255, 0..=255", |i, desk, s| {
+        if let (Some(ttl), Some(word)) = (argument(desk, s, 1..=255), first(s)) {
+            i.transport.ttl = Some((ttl, word.clone()));
+        }
+    }),
+    served("mcast_dst_ip", ADDRESS, "224.0.0.18, ff02::12", |i, desk, s| {
+        let v4 = first(s).is_none_or(|word| !word.text.contains(':'));
+        if let (Some(group), Some(word)) = (globals::group(desk, s, v4), first(s)) {
+            i.transport.group = Some((group, word.clone()));
+        }
+    }),
+    served("track_src_ip", Shape::Flag, "off", |i, _, s| i.transport.track_source = Some(s.span())),
+    served("virtual_ipaddress", Shape::Block(0), "required for version 3", |i, desk, s| {
+        address::read(&mut i.addresses, desk, s);
+    }),
+    served("virtual_ipaddress_excluded", Shape::Block(0), "none", |i, desk, s| {
+        address::read(&mut i.excluded, desk, s)
+    }),
+    served("no_virtual_ipaddress", Shape::Flag, "off", |i, _, _| i.flags.no_addresses = true),
+    served("accept", Shape::Flag, "on", |i, _, _| i.flags.accept = true),
+    refused(
+        "no_accept",
+        Shape::Flag,
+        "hosts would reach the virtual address all the same",
+        "remove it, or write a firewall rule",
+    ),
+    served("authentication", Shape::Block(0), "none", authentication),
+    refused(
+        "auth_hmac",
+        Shape::Any,
+        "advertisements would go unsigned and peers would drop them",
+        "remove it on all nodes",
+    ),
+    served("track_script", Shape::Block(0), "none", |i, desk, s| tracker::scripts(&mut i.trackers, desk, s)),
+    served("track_interface", Shape::Block(0), "none", |i, desk, s| {
+        tracker::interfaces(&mut i.trackers, desk, s)
+    }),
+    refused(
+        "track_file",
+        Shape::Any,
+        "the priority would not follow the file",
+        "use a vrrp_script that reads the file",
+    ),
+    refused(
+        "track_process",
+        Shape::Any,
+        "the priority would not follow the process",
+        "use a vrrp_script with pidof or pgrep",
+    ),
+    refused(
+        "track_bfd",
+        Shape::Any,
+        "the priority would not follow the session",
+        "use a vrrp_script with ping",
+    ),
+    served("dont_track_primary", Shape::Flag, "off", |i, _, _| i.flags.dont_track_primary = true),
+    served("garp_master_delay", NUMBER, "5 s", |i, desk, s| garp::delay(&mut i.garp, desk, s)),
+    served("garp_master_repeat", NUMBER, "5", |i, desk, s| garp::repeat(&mut i.garp, desk, s)),
+    served("garp_master_refresh", NUMBER, "60 s (keepalived: 0)", |i, desk, s| {
+        garp::refresh(&mut i.garp, desk, s)
+    }),
+    served("garp_master_refresh_repeat", NUMBER, "1", |i, desk, s| {
+        garp::refresh_repeat(&mut i.garp, desk, s)
+    }),
+    served("garp_lower_prio_delay", NUMBER, "as master_delay", |i, desk, s| {
+        garp::lower_delay(&mut i.garp, desk, s)
+    }),
+    served("garp_lower_prio_repeat", NUMBER, "as master_repeat", |i, desk, s| {
+        garp::lower_repeat(&mut i.garp, desk, s)
+    }),
+    served("notify_master", Shape::Command, "none", tell),
+    served("notify_backup", Shape::Command, "none", tell),
+    served("notify_fault", Shape::Command, "none", tell),
+    served("notify_stop", Shape::Command, "none", tell),
+    served("notify", Shape::Command, "none", tell),
+    note("notify_deleted", SOME, "an instance that a reload removes runs notify_stop"),
+    note(
+        "notify_master_rx_lower_pri",
+        SOME,
+        "a lower advertisement is logged and answered, no command is run",
+    ),
+    note("notify_priority_changes", SOME, "there are no notification pipes; watch the log"),
+    note("smtp_alert", SOME, "mail is not sent; watch the log, or use notify"),
+    note("debug", SOME, "it has none in keepalived either"),
+    note("garp_extra_if", SOME, "each address is announced on its own interface"),
+    note("vmac_garp_intvl", SOME, "each address is announced on its own interface"),
+    note("promote_secondaries", SOME, "addresses are watched and put back when the kernel takes them"),
+    note("kernel_rx_buf_size", SOME, "buffer sizes are chosen by the daemon"),
+    note("linkbeat_use_polling", SOME, "links are watched by netlink"),
+    refused(
+        "timer_expired_backup",
+        SOME,
+        "a late daemon would keep its role",
+        "the address lease gives the address up in time; remove it",
+    ),
+    refused(
+        "thread_timer_expired",
+        SOME,
+        "a late daemon would keep its role",
+        "the address lease gives the address up in time; remove it",
+    ),
+    refused("unicast_fault_no_peer", SOME, "without peers the router would use multicast", "list the peers"),
+    refused(
+        "old_unicast_checksum",
+        SOME,
+        "peers up to 1.3.6 would drop the advertisements",
+        "upgrade the peers and remove it",
+    ),
+    refused("vrf", ONE, "packets would leave by another routing domain", "name the `interface` instead"),
+    refused("use_vmac", SOME, VMAC, TELL),
+    refused("vmac_xmit_base", SOME, VMAC, TELL),
+    refused("use_vmac_addr", SOME, VMAC, TELL),
+    refused("use_ipvlan", SOME, VMAC, TELL),
+    refused(
+        "virtual_routes",
+        Shape::Any,
+        "the routes would not move with the address",
+        "run `ip route` from notify_master",
+    ),
+    refused(
+        "virtual_rules",
+        Shape::Any,
+        "the rules would not move with the address",
+        "run `ip rule` from notify_master",
+    ),
+    refused("lvs_sync_daemon_interface", SOME, "connections would not be synchronised", "remove it"),
+];
+
+/// Reads a block.
+pub(super) fn read(desk: &mut Desk<'_>, statement: &Statement) {
+    let (Some(name), Some(body)) = (first(statement), &statement.body) else { return };
+    if desk.instance_index.contains_key(&name.text) {
+        let message = format!("a second vrrp_instance {}; keepalived skips it whole", name.text);
+        desk.error(name.span(), codes::DUPLICATE, message, "give it a name of its own");
+        return;
+    }
+    if desk.instances.len() >= Config::MAX_INSTANCES {
+        // The first one too many is in the index only, so that it is said once.
+        if desk.instance_index.len() == desk.instances.len() {
+            desk.instance_index.insert(name.text.clone(), Config::MAX_INSTANCES);
+            let message =
+                format!("more than {} virtual routers; the rest is not read", Config::MAX_INSTANCES);
+            desk.error(name.span(), codes::TOO_MANY_INSTANCES, message, "");
+        }
+        return;
+    }
+    let inherited = desk.globals.clone();
+    let mut draft = InstanceDraft {
+        name: name.clone(),
+        identity: Identity::default(),
+        election: Election::default(),
+        transport: Transport::default(),
+        addresses: Vec::new(),
+        excluded: Vec::new(),
+        authentication: None,
+        garp: Garp::default(),
+        trackers: Vec::new(),
+        notify: NotifyDraft::default(),
+        flags: Flags::default(),
+        inherited,
+    };
+    let before = desk.findings.errors();
+    apply(TABLE, "vrrp_instance", &mut draft, desk, body);
+    if desk.findings.errors() > before || body.iter().any(Statement::poisoned) {
+        desk.broken.insert(name.text.clone());
+    }
+    desk.instance_index.insert(name.text.clone(), desk.instances.len());
+    desk.instances.push(draft);
+}
+
+/// `state`: the first one counts when it is MASTER.
+fn state(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
+    let Some(word) = first(s).filter(|word| !word.poisoned) else { return };
+    let master = match word.text.as_str() {
+        "MASTER" => true,
+        "BACKUP" => false,
+        other => {
+            let message = format!("`{other}` is not a state");
+            desk.error(word.span(), codes::BAD_VALUE, message, "MASTER or BACKUP, in capitals");
+            return;
+        }
+    };
+    if let Some((true, _)) = &i.election.state {
+        if !master {
+            let message = "`state BACKUP` after `state MASTER` is not read";
+            desk.warn(word.span(), codes::DUPLICATE, message, "remove one of the two");
+        }
+        return;
+    }
+    i.election.state = Some((master, word.clone()));
+}
+
+/// `version`: one that contradicts an earlier one is not read.
+fn version(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
+    let (Some(number), Some(word)) = (argument::<u8>(desk, s, 2..=3), first(s)) else { return };
+    let version = if number == 2 { Version::V2 } else { Version::V3 };
+    match &i.identity.version {
+        Some((earlier, _)) if *earlier != version => {
+            desk.warn(word.span(), codes::DUPLICATE, "a second `version`; the first one counts", "");
+        }
+        Some(_) | None => i.identity.version = Some((version, word.clone())),
+    }
+}
+
+/// A source address.
+fn source(desk: &mut Desk<'_>, s: &Statement) -> Option<(IpAddr, Word)> {
+    let word = first(s)?;
+    ip(desk, word).map(|found| (found, word.clone()))
+}
+
+/// `unicast_peer`: lines `IP [min_ttl N] [max_ttl N]`.
+fn peers(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
+    i.transport.unicast = Some(s.span());
+    for line in s.body.iter().flatten() {
+        let Some((at, rest)) = line.words.split_first() else { continue };
+        let Some(address) = ip(desk, at) else { continue };
+        let mut peer = Peer { address, min_ttl: 0, max_ttl: 255 };
+        let mut rest = rest.iter();
+        while let Some(word) = rest.next() {
+            let place = match word.text.as_str() {
+                "min_ttl" => &mut peer.min_ttl,
+                "max_ttl" => &mut peer.max_ttl,
+                other => {
+                    let message = format!("`{other}` after a peer");
+                    desk.error(
+                        word.span(),
+                        codes::EXTRA_WORDS,
+                        message,
+                        "one peer on each line: IP [min_ttl N] [max_ttl N]",
+                    );
+                    break;
+                }
+            };
+            let Some(value) = rest.next() else {
+                desk.error(
+                    word.span(),
+                    codes::MISSING_ARGUMENT,
+                    format!("`{}` needs a number", word.text),
+                    "",
+                );
+                break;
+            };
+            if let Some(ttl) = number(desk, value, 0..=255) {
+                *place = u8::try_from(ttl).unwrap_or(255);
+                i.transport.check_source = true;
+            }
+        }
+        if i.transport.peers.iter().any(|(other, _)| other.address == peer.address) {
+            desk.warn(at.span(), codes::DUPLICATE, format!("the peer {address} is listed twice"), "");
+        } else if i.transport.peers.len() >= MAX_PEERS {
+            desk.error(at.span(), codes::OUT_OF_RANGE, format!("more than {MAX_PEERS} peers"), "");
+            return;
+        } else {
+            i.transport.peers.push((peer, at.clone()));
+        }
+    }
+}
+
+/// Keywords of `authentication`.
+static AUTHENTICATION: &[Keyword<Auth>] = &[
+    served("auth_type", Shape::Words(1, 1, "PASS"), "none", |auth, desk, s| {
+        let Some(word) = first(s).filter(|word| !word.poisoned) else { return };
+        match word.text.as_str() {
+            "PASS" => auth.kind = Some(word.clone()),
+            "AH" => {
+                let message = "`auth_type AH` is not served: peers would drop the advertisements";
+                desk.error(
+                    word.span(),
+                    codes::UNSERVED,
+                    message,
+                    "use PASS, or version 3 without authentication, on all nodes",
+                );
+            }
+            other => {
+                desk.error(
+                    word.span(),
+                    codes::BAD_VALUE,
+                    format!("`{other}` is not a kind of authentication"),
+                    "PASS",
+                );
+            }
+        }
+    }),
+    served("auth_pass", Shape::Words(1, 1, "a password"), "none", |auth, _, s| {
+        auth.password = first(s).cloned()
+    }),
+];
+
+/// `authentication`.
+fn authentication(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
+    let mut auth = i.authentication.take().unwrap_or(Auth { kind: None, password: None, at: s.span() });
+    let before = desk.findings.errors();
+    apply(AUTHENTICATION, "authentication", &mut auth, desk, s.body.as_deref().unwrap_or(&[]));
+    if desk.findings.errors() == before {
+        i.authentication = Some(auth);
+    }
+}

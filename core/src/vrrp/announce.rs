@@ -1,0 +1,175 @@
+//! Telling the neighbours: blocks of announcements, their repetition, their pace and their limit.
+//!
+//! A block is `repeat` announcements of each address that the kernel has confirmed. Blocks come when an address
+//! arrives, again after `garp_master_delay`, periodically, and after a lower advertisement. The last kind is limited
+//! (keepalived sends a block for every lower advertisement, so that a forged stream is amplified by addresses times
+//! repeat): within [`LOWER_GAP`] further ones are put off, not dropped, since the last one is what heals a split.
+
+use super::instance::Instance;
+use super::world::Desk;
+use crate::action::Action;
+use crate::config::model::Family;
+use crate::id::Interface;
+use crate::time::Time;
+use crate::timers::RouterTimer;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+/// The shortest time between two blocks caused by lower advertisements.
+pub(super) const LOWER_GAP: Duration = Duration::from_millis(500);
+/// The most announcements of one address that wait for their turn; more would only repeat them.
+pub(super) const MAX_PENDING: u32 = 64;
+
+/// What is still to be announced.
+#[derive(Debug, Default)]
+pub(super) struct Announcing {
+    pending: BTreeMap<(Interface, IpAddr), u32>,
+    last: Option<(Interface, IpAddr)>,
+    /// When the next block after a lower advertisement may start.
+    lower_from: Time,
+    /// The second block after a lower advertisement.
+    lower_again: Option<Time>,
+}
+
+impl Announcing {
+    /// Forgets what waits.
+    pub(super) fn clear(&mut self) {
+        self.pending.clear();
+        self.lower_again = None;
+    }
+}
+
+impl Instance {
+    /// Announces every address held, `repeat` times.
+    pub(super) fn announce_block(&mut self, desk: &mut Desk<'_, '_>, repeat: u32) {
+        for hold in &self.holds {
+            if let (true, true, Some(on)) = (hold.wanted && repeat > 0, hold.owned, hold.on()) {
+                self.announcing.pending.insert((on, hold.spec.address.addr()), repeat.min(MAX_PENDING));
+            }
+        }
+        self.pump(desk);
+    }
+
+    /// Announces one address that has just arrived, or a source address.
+    pub(super) fn announce_one(
+        &mut self,
+        desk: &mut Desk<'_, '_>,
+        on: Interface,
+        address: IpAddr,
+        repeat: u32,
+    ) {
+        self.announcing.pending.insert((on, address), repeat.min(MAX_PENDING));
+        self.pump(desk);
+    }
+
+    /// Sends what the pace allows, round robin, and waits for the rest.
+    pub(super) fn pump(&mut self, desk: &mut Desk<'_, '_>) {
+        let now = desk.now();
+        let wait = loop {
+            let mut keys: Vec<(Interface, IpAddr)> = self.announcing.pending.keys().copied().collect();
+            let first = keys.partition_point(|key| self.announcing.last.is_some_and(|last| *key <= last));
+            keys.rotate_left(first);
+            let (mut sent, mut wait) = (false, None);
+            for (on, address) in keys {
+                let (family, gap) = pace_of(desk, address);
+                if let Some(free) = desk.pace.get(&(on, family)).copied().filter(|free| *free > now) {
+                    wait = Some(wait.map_or(free, |at: Time| at.min(free)));
+                    continue;
+                }
+                if !gap.is_zero() {
+                    desk.pace.insert((on, family), now + gap);
+                }
+                self.send_pending(desk, on, address);
+                sent = true;
+            }
+            if !sent {
+                break wait;
+            }
+        };
+        match wait {
+            Some(at) => self.arm(desk, RouterTimer::AnnouncePaced, at),
+            None => self.disarm(desk, RouterTimer::AnnouncePaced),
+        }
+    }
+
+    fn send_pending(&mut self, desk: &mut Desk<'_, '_>, on: Interface, address: IpAddr) {
+        self.announcing.last = Some((on, address));
+        if let Some(left) = self.announcing.pending.get_mut(&(on, address)) {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.announcing.pending.remove(&(on, address));
+            }
+        }
+        // Nobody to tell on a link without ARP.
+        if !(address.is_ipv4() && desk.world.links.link(on).is_some_and(|link| link.no_arp)) {
+            desk.cx.out.act(Action::Announce { on, address });
+        }
+    }
+
+    /// The blocks after becoming master: the first one comes with each address (see [`super::address`]).
+    pub(super) fn plan_announcements(&mut self, desk: &mut Desk<'_, '_>) {
+        let now = desk.now();
+        let announce = &self.config.announce;
+        let (delay, refresh) = (announce.delay, announce.refresh);
+        if !delay.is_zero() {
+            self.arm(desk, RouterTimer::AnnounceAgain, now + delay);
+        }
+        if !refresh.is_zero() {
+            self.arm(desk, RouterTimer::AnnounceRefresh, now + delay + refresh);
+        }
+    }
+
+    /// A lower advertisement was heard: whoever sent it may have told the neighbours of itself. Returns false when a
+    /// block went out so recently that this one is put off.
+    pub(super) fn announce_after_lower(&mut self, desk: &mut Desk<'_, '_>) -> bool {
+        let now = desk.now();
+        let (repeat, delay) = (self.config.announce.lower_repeat, self.config.announce.lower_delay);
+        // One second block after the last of several, where keepalived has one for each.
+        self.announcing.lower_again = (!delay.is_zero()).then(|| now + delay);
+        if now < self.announcing.lower_from {
+            let at = self.announcing.lower_from;
+            self.arm(desk, RouterTimer::AnnounceLower, at);
+            return false;
+        }
+        self.announcing.lower_from = now + LOWER_GAP;
+        self.announce_block(desk, repeat);
+        if let Some(again) = self.announcing.lower_again {
+            self.arm(desk, RouterTimer::AnnounceLower, again);
+        }
+        true
+    }
+
+    pub(super) fn on_announce_lower(&mut self, desk: &mut Desk<'_, '_>) {
+        let repeat = self.config.announce.lower_repeat;
+        self.announce_block(desk, repeat);
+        self.announcing.lower_from = desk.now() + LOWER_GAP;
+        self.announcing.lower_again.take_if(|at| *at <= desk.now());
+        if let Some(at) = self.announcing.lower_again {
+            self.arm(desk, RouterTimer::AnnounceLower, at);
+        }
+    }
+
+    pub(super) fn on_announce_again(&mut self, desk: &mut Desk<'_, '_>) {
+        let repeat = self.config.announce.repeat;
+        self.announce_block(desk, repeat);
+    }
+
+    pub(super) fn on_announce_refresh(&mut self, desk: &mut Desk<'_, '_>) {
+        let announce = &self.config.announce;
+        let (repeat, refresh) = (announce.refresh_repeat, announce.refresh);
+        self.announce_block(desk, repeat);
+        if !refresh.is_zero() {
+            let at = desk.now() + refresh;
+            self.arm(desk, RouterTimer::AnnounceRefresh, at);
+        }
+    }
+}
+
+fn pace_of(desk: &Desk<'_, '_>, address: IpAddr) -> (Family, Duration) {
+    match address {
+        IpAddr::V4(_) => (Family::V4, desk.world.node.garp_interval),
+        IpAddr::V6(_) => (Family::V6, desk.world.node.gna_interval),
+    }
+}

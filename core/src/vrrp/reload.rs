@@ -1,0 +1,168 @@
+//! What a new configuration changes: by id, and only what differs. An unchanged virtual router keeps its role, its
+//! timers and its counters, and causes no action at all.
+
+use super::Routers;
+use super::address::Hold;
+use super::group::Group;
+use super::instance::Instance;
+use super::transition::Parting;
+use super::world::Desk;
+use crate::config::model::{Config, InstanceConfig};
+use crate::event::{Role, Why};
+use crate::id::{GroupId, InstanceId};
+use crate::outbox::Context;
+use crate::timers::{RouterTimer, TimerKey};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// The groups of a configuration; those that stay keep their role.
+pub(super) fn groups(config: &Config, old: &BTreeMap<GroupId, Group>) -> BTreeMap<GroupId, Group> {
+    let group = |id: &GroupId, config: &Arc<_>| {
+        let role = old.get(id).map_or(Role::Init, |group| group.role);
+        (*id, Group { config: Arc::clone(config), role })
+    };
+    config.groups.iter().map(|(id, config)| group(id, config)).collect()
+}
+
+impl Routers {
+    /// Takes over a new configuration.
+    pub(crate) fn configure(&mut self, cx: &mut Context<'_>, config: &Config) {
+        self.wake(cx);
+        if self.stopping {
+            return;
+        }
+        let removed: Vec<InstanceId> = self
+            .instances
+            .values()
+            .filter(|old| config.instances.get(&old.id()).is_none_or(|new| new.router != old.config.router))
+            .map(Instance::id)
+            .collect();
+        for id in removed {
+            self.remove(cx, id);
+        }
+        let had_lease = self.world.node.lease;
+        self.world.configure(config);
+        self.groups = groups(config, &self.groups);
+        for (id, new) in &config.instances {
+            match self.instances.get(id).map(|old| old.config == *new) {
+                Some(true) => {
+                    if had_lease != config.node.lease {
+                        self.at_desk(cx, *id, Instance::renew_if_master);
+                    }
+                }
+                Some(false) => {
+                    let new = Arc::clone(new);
+                    self.at_desk(cx, *id, |instance, desk| instance.reconfigure(desk, new));
+                }
+                None => {
+                    self.instances.insert(*id, Instance::new(Arc::clone(new), cx.now));
+                }
+            }
+        }
+        if self.started {
+            self.settle(cx);
+            self.even_out_groups(cx);
+        }
+    }
+
+    /// A virtual router that is gone, or stands for another one now.
+    fn remove(&mut self, cx: &mut Context<'_>, id: InstanceId) {
+        self.at_desk(cx, id, |instance, desk| {
+            instance.finish_leaving(desk);
+            match instance.role {
+                // Its scripts hear FAULT, as with keepalived.
+                Role::Master | Role::Backup => instance.enter_fault(desk, Why::Reload),
+                Role::Init | Role::Fault => {}
+            }
+            instance.enter_init(desk, Why::Reload);
+            for hold in &mut instance.holds {
+                hold.drop_request(desk); // asked, and nobody left to ask again
+            }
+        });
+        self.instances.remove(&id);
+        cx.timers.retain(|key| !matches!(key, TimerKey::Router(of, _) if *of == id));
+    }
+
+    /// A new group may have one member that is master and one that is not: nobody is, until all would be.
+    fn even_out_groups(&mut self, cx: &mut Context<'_>) {
+        let half: Vec<InstanceId> = self
+            .groups
+            .values()
+            .filter(|group| {
+                group
+                    .config
+                    .members
+                    .iter()
+                    .filter_map(|id| self.instances.get(id))
+                    .any(|i| i.role != Role::Master)
+            })
+            .flat_map(|group| group.config.members.iter().copied())
+            .collect();
+        for id in half {
+            self.at_desk(cx, id, |instance, desk| {
+                if instance.role == Role::Master {
+                    let at = desk.counting_from() + instance.skew();
+                    instance.enter_backup(desk, Why::Group, Parting::Farewell, at);
+                }
+            });
+        }
+        self.settle_groups(cx);
+    }
+}
+
+impl Instance {
+    /// Takes over a configuration for the same virtual router. A new priority takes effect through the election.
+    fn reconfigure(&mut self, desk: &mut Desk<'_, '_>, new: Arc<InstanceConfig>) {
+        let before = self.master_down();
+        let interval_changed = self.config.election.interval != new.election.interval;
+        self.config = new;
+        if interval_changed {
+            self.clock.interval = self.config.election.interval;
+        }
+        self.shift_down(desk, before);
+        if self.duel.take().is_some() {
+            self.disarm(desk, RouterTimer::Duel);
+        }
+        // Computed with the new base: `assess` would shift the deadline a second time.
+        self.assess(desk);
+        if self.config.election.preempt_delay.is_zero() || !self.config.election.preempt {
+            self.disarm(desk, RouterTimer::Preempt);
+        }
+        self.complaints.clear();
+        self.change_addresses(desk);
+        if self.role == Role::Master && self.standing.faults.is_empty() {
+            self.advertise(desk); // what it says has changed
+        }
+    }
+
+    fn change_addresses(&mut self, desk: &mut Desk<'_, '_>) {
+        let (id, lease) = (self.id(), self.lease(desk.world));
+        let master = self.role == Role::Master;
+        let holds_still = master || self.standing.leaving.as_ref().is_some_and(super::leave::Leaving::holds);
+        let mut old = core::mem::take(&mut self.holds);
+        for spec in &self.config.addresses {
+            let mut hold = match old.iter().position(|hold| hold.is(spec)) {
+                Some(at) => old.remove(at),
+                None => Hold::new(spec.clone()),
+            };
+            let how_changed = hold.spec.how != spec.how;
+            hold.spec = spec.clone();
+            if holds_still && (how_changed || !hold.wanted) {
+                hold.own(desk, id, lease);
+            }
+            self.holds.push(hold);
+        }
+        for mut gone in old {
+            gone.give_up(desk, id);
+            gone.drop_request(desk);
+        }
+        self.arm_retry(desk);
+    }
+
+    fn renew_if_master(&mut self, desk: &mut Desk<'_, '_>) {
+        if self.role == Role::Master {
+            self.own_all(desk);
+        }
+    }
+}

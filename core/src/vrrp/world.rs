@@ -1,0 +1,190 @@
+//! What all virtual routers of a node share: the host as reported, the checks' verdicts, who waits for which
+//! answer, and the pace of announcements. An instance sees it through a [`Desk`], together with the context of the
+//! input being handled.
+
+use super::links::Links;
+use crate::action::Action;
+use crate::config::model::{Command, Config, Destination, Family, InstanceConfig, NodeConfig};
+use crate::event::Event;
+use crate::id::{CheckId, InstanceId, Interface, Ticket};
+use crate::outbox::Context;
+use crate::time::Time;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use ipnet::IpNet;
+
+/// The most notify scripts whose end is waited for; an older one's answer is then nobody's.
+pub(super) const MAX_SCRIPTS: usize = 1024;
+
+/// Who waits for the answer to a ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// An address of this instance.
+    Address(InstanceId),
+    /// The reception of this group or address.
+    Receive(Interface, IpAddr),
+    /// The removal of what a killed run left behind.
+    Leftover(Interface, IpNet),
+    /// A notify script; nothing depends on it.
+    Script,
+}
+
+/// What all virtual routers share.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) node: NodeConfig,
+    pub(super) links: Links,
+    pub(super) verdicts: BTreeMap<CheckId, bool>,
+    pub(super) check_names: BTreeMap<CheckId, Arc<str>>,
+    /// Every virtual address of the configuration: never a source.
+    pub(super) vips: BTreeSet<IpAddr>,
+    /// Before this time no deadline ends and no advertisement is heard (`vrrp_startup_delay`).
+    pub(super) quiet_until: Time,
+    /// Receptions the kernel refused, and when they are tried again; who depends on one must not believe the silence.
+    pub(super) deaf: BTreeMap<(Interface, IpAddr), Time>,
+}
+
+impl World {
+    /// Takes over what a configuration says of the node as a whole.
+    pub(super) fn configure(&mut self, config: &Config) {
+        self.node = config.node.clone();
+        self.vips = config
+            .instances
+            .values()
+            .flat_map(|instance| instance.addresses.iter().map(|address| address.address.addr()))
+            .collect();
+        self.check_names = config.checks.iter().map(|(id, check)| (*id, check.name.clone())).collect();
+        self.verdicts.retain(|check, _| config.checks.contains_key(check));
+    }
+
+    /// What the operator calls a check.
+    pub(super) fn check_name(&self, check: CheckId) -> String {
+        self.check_names.get(&check).map_or_else(|| check.to_string(), |name| String::from(&**name))
+    }
+
+    /// The interface of an instance, when it exists.
+    pub(super) fn interface(&self, config: &InstanceConfig) -> Option<Interface> {
+        self.links.index(&config.router.interface)
+    }
+
+    /// The source of an instance's advertisements: the configured one, or the interface's primary address; IPv6: its
+    /// link-local one, except that peers with global addresses are talked to from a global one, since that is what
+    /// they have in their peer lists (keepalived takes the link-local one there as well). Never a virtual address,
+    /// nor one that a killed run left behind, nor one that duplicate address detection has not passed.
+    pub(super) fn source(&self, config: &InstanceConfig) -> Option<IpAddr> {
+        if let Some(source) = config.transport.source {
+            return Some(source);
+        }
+        let usable = self
+            .links
+            .addresses(self.interface(config)?)
+            .iter()
+            .filter(|reported| !reported.marked && !reported.tentative)
+            .map(|reported| reported.address.addr())
+            .filter(|address| !self.vips.contains(address));
+        match config.router.family {
+            Family::V4 => usable.into_iter().find(IpAddr::is_ipv4),
+            Family::V6 => {
+                let usable: Vec<IpAddr> = usable.filter(IpAddr::is_ipv6).collect();
+                let local = usable.iter().find(|address| is_link_local(address));
+                let global = usable.iter().find(|address| !is_link_local(address));
+                match &config.transport.to {
+                    Destination::Unicast(peers) if peers.iter().any(|p| !is_link_local(&p.address)) => {
+                        global.or(local).copied()
+                    }
+                    Destination::Unicast(_) | Destination::Multicast(_) => local.copied(),
+                }
+            }
+        }
+    }
+
+    /// Whether a configured source is on the interface.
+    pub(super) fn holds_source(&self, config: &InstanceConfig, source: IpAddr) -> bool {
+        self.interface(config).is_some_and(|on| {
+            self.links.addresses(on).iter().any(|a| a.address.addr() == source && !a.tentative)
+        })
+    }
+
+    /// Where an instance hears advertisements: the group, or its own address.
+    pub(super) fn listens_at(&self, config: &InstanceConfig) -> Option<(Interface, IpAddr)> {
+        let on = self.interface(config)?;
+        match &config.transport.to {
+            Destination::Multicast(group) => Some((on, *group)),
+            Destination::Unicast(_) => Some((on, self.source(config)?)),
+        }
+    }
+}
+
+fn is_link_local(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(a) => a.is_link_local(),
+        IpAddr::V6(a) => a.is_unicast_link_local(),
+    }
+}
+
+/// Who waits for what.
+#[derive(Debug, Default)]
+pub(super) struct Tickets {
+    open: BTreeMap<Ticket, Asked>,
+    scripts: BTreeSet<Ticket>,
+}
+
+impl Tickets {
+    /// Remembers who waits.
+    pub(super) fn give(&mut self, ticket: Ticket, asked: Asked) {
+        if asked == Asked::Script {
+            if self.scripts.len() >= MAX_SCRIPTS
+                && let Some(oldest) = self.scripts.pop_first()
+            {
+                self.open.remove(&oldest);
+            }
+            self.scripts.insert(ticket);
+        }
+        self.open.insert(ticket, asked);
+    }
+
+    /// Takes who waited; `None` for a ticket that no longer counts.
+    pub(super) fn take(&mut self, ticket: Ticket) -> Option<Asked> {
+        self.scripts.remove(&ticket);
+        self.open.remove(&ticket)
+    }
+}
+
+/// When the next announcement may leave each interface, by family (`vrrp_garp_interval`, `vrrp_gna_interval`).
+pub(super) type Pace = BTreeMap<(Interface, Family), Time>;
+
+/// What an instance works with while it handles something.
+pub(super) struct Desk<'d, 'c> {
+    pub(super) cx: &'d mut Context<'c>,
+    pub(super) world: &'d World,
+    pub(super) tickets: &'d mut Tickets,
+    pub(super) pace: &'d mut Pace,
+}
+
+impl Desk<'_, '_> {
+    /// The time of the input.
+    pub(super) fn now(&self) -> Time {
+        self.cx.now
+    }
+
+    /// From when deadlines count: now, or the end of the start-up delay.
+    pub(super) fn counting_from(&self) -> Time {
+        self.cx.now.max(self.world.quiet_until)
+    }
+
+    /// Tells an operator.
+    pub(super) fn tell(&mut self, event: Event) {
+        self.cx.out.tell(event);
+    }
+
+    /// Runs an operator's command, with `extra` arguments appended.
+    pub(super) fn run(&mut self, command: &Command, extra: &[String]) {
+        let ticket = self.cx.out.ticket();
+        let argv: Arc<[String]> = command.argv.iter().chain(extra).cloned().collect();
+        self.tickets.give(ticket, Asked::Script);
+        self.cx.out.act(Action::Script { ticket, argv, user: command.user.clone() });
+    }
+}

@@ -1,0 +1,168 @@
+//! Hostile and huge files end soon, with words, and never with a panic; the fuzz corpus is replayed.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use standfast_core::config::finding::Findings;
+use standfast_core::config::keepalived::fuzz_keepalived;
+use standfast_core::config::load::{Language, Options, load};
+use standfast_core::config::source::MemorySource;
+use std::fmt::Write;
+use std::path::Path;
+
+fn findings(text: &[u8]) -> Findings {
+    let source = MemorySource::with("k", text);
+    load(&[(Language::Keepalived, "k")], &source, None, &Options::default()).findings
+}
+
+fn codes(text: &str) -> Vec<u16> {
+    findings(text.as_bytes()).list().iter().map(|f| f.code.0).collect()
+}
+
+fn instances(many: usize) -> String {
+    (0..many).fold(String::new(), |mut text, n| {
+        writeln!(text, "vrrp_instance V{n} {{\ninterface e{n}\nvirtual_router_id 7\n}}").unwrap();
+        text
+    })
+}
+
+#[test]
+fn the_corpus_is_read_without_a_panic() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/keepalived");
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        fuzz_keepalived(&std::fs::read(entry.unwrap().path()).unwrap());
+        read += 1;
+    }
+    assert!(read >= 10, "{read}");
+}
+
+#[test]
+fn every_cut_and_every_flipped_byte_of_a_file_is_read_without_a_panic() {
+    let text = b"$A=1\n~SEQ(i,2) vrrp_script s$i {\nscript \"/x '${A}'\"\n}\n@n include a{b,c}*\n\
+        vrrp_instance V {\nvirtual_ipaddress { 192.0.2.1/24 dev e brd + }\nunicast_peer {\n192.0.2.2 min_ttl 3\n}\n}\n";
+    for cut in 0..text.len() {
+        fuzz_keepalived(&text[..cut]);
+        for byte in [0, b'{', b'}', b'"', b'$', b'~', b'\\', 0xff] {
+            let mut wrong = text.to_vec();
+            wrong[cut] = byte;
+            fuzz_keepalived(&wrong);
+        }
+    }
+}
+
+#[test]
+fn one_virtual_router_too_many_is_said_once() {
+    assert!(!codes(&instances(4096)).contains(&1117));
+    assert_eq!(codes(&instances(4098)).iter().filter(|c| **c == 1117).count(), 1);
+}
+
+#[test]
+fn a_hundred_thousand_instances_end_in_a_clear_finding() {
+    assert_eq!(codes(&instances(100_000)), [8]);
+}
+
+#[test]
+fn ten_megabytes_end_in_a_clear_finding() {
+    let line = "priority 9 \"a b\" ${x} # y\n";
+    let found = findings(line.repeat(10 * 1024 * 1024 / line.len()).as_bytes());
+    assert!(found.errors() > 0 && found.list().len() <= Findings::MAX);
+    let noise: Vec<u8> =
+        (0..10_u32 * 1024 * 1024).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    assert!(findings(&noise).errors() > 0);
+}
+
+#[test]
+fn the_deepest_definition_is_served_and_a_deeper_one_is_not() {
+    let chain = |deep: usize| {
+        let mut text = String::from("$A0=9\n");
+        for n in 1..=deep {
+            writeln!(text, "$A{n}=$A{}", n - 1).unwrap();
+        }
+        format!("{text}vrrp_instance V {{\ninterface e\nvirtual_router_id $A{deep}\n}}\n")
+    };
+    assert!(!codes(&chain(63)).contains(&11));
+    assert!(codes(&chain(64)).contains(&11));
+}
+
+#[test]
+fn a_line_may_grow_to_its_limit_only() {
+    let big = "x".repeat(1000);
+    let text = |times: usize| {
+        format!("$B={big}\n$C={}\nvrrp_script ${{C}} {{\nscript /x\n}}\n", "${B}".repeat(times))
+    };
+    assert!(!codes(&text(65)).contains(&11));
+    assert!(codes(&text(66)).contains(&11));
+}
+
+#[test]
+fn includes_without_end_are_said() {
+    let mut source = MemorySource::with("k", b"include 0\n");
+    for n in 0..40 {
+        source.files.insert(n.to_string(), format!("include {}\ninclude {}\n", n + 1, n + 1).into_bytes());
+    }
+    let found = load(&[(Language::Keepalived, "k")], &source, None, &Options::default()).findings;
+    assert_eq!(found.list().iter().filter(|f| f.code.0 == 3).count(), 1);
+}
+
+#[test]
+fn lists_are_bounded() {
+    let list = |block: &str, line: &dyn Fn(usize) -> String, many: usize| {
+        let lines: Vec<String> = (0..many).map(line).collect();
+        codes(&format!(
+            "vrrp_instance V {{\ninterface e\nvirtual_router_id 7\n{block} {{\n{}\n}}\n}}\n",
+            lines.join("\n")
+        ))
+    };
+    let address = |n: usize| format!("10.0.{}.{}", n / 250, n % 250 + 1);
+    let link = |n: usize| format!("l{n}");
+    for (block, line) in [
+        ("virtual_ipaddress_excluded", &address as &dyn Fn(usize) -> String),
+        ("unicast_peer", &address),
+        ("track_interface", &link),
+    ] {
+        assert!(!list(block, line, 1024).contains(&1007), "{block}");
+        assert!(list(block, line, 1025).contains(&1007), "{block}");
+    }
+    let groups: String =
+        (0..2049).map(|n| format!("vrrp_sync_group G{n} {{\ngroup {{\nV\n}}\n}}\n")).collect();
+    assert!(codes(&groups).contains(&1007));
+}
+
+#[test]
+fn the_last_statement_blocks_files_and_lines_within_their_limits_are_read() {
+    let statements = |many: usize| codes(&"smtp\n".repeat(many)).contains(&8);
+    assert!(!statements(200_000) && statements(200_001));
+    let blocks =
+        |deep: usize| codes(&format!("{}{}", "a {\n".repeat(deep), "}\n".repeat(deep))).contains(&13);
+    assert!(!blocks(16) && blocks(17));
+    let body = |lines: usize| codes(&format!("$A= \\\n{}x\n", "x \\\n".repeat(lines - 1))).contains(&11);
+    assert!(!body(4096) && body(4097));
+    let generated = |many: usize| codes(&format!("~SEQ(i,{many}) @nobody x\n")).contains(&11);
+    assert!(!generated(100_000) && generated(100_001));
+}
+
+#[test]
+fn the_deepest_include_and_the_last_file_are_read() {
+    let world = |text: &str, files: &dyn Fn(&mut MemorySource)| {
+        let mut source = MemorySource::with("k", text.as_bytes());
+        files(&mut source);
+        let found = load(&[(Language::Keepalived, "k")], &source, None, &Options::default()).findings;
+        found.list().iter().any(|f| f.code.0 == 3)
+    };
+    let deep = |depth: usize| {
+        world("include 1\n", &|source| {
+            for n in 1..=depth {
+                let next = if n == depth { String::new() } else { format!("include {}\n", n + 1) };
+                source.files.insert(n.to_string(), next.into_bytes());
+            }
+        })
+    };
+    assert!(!deep(32) && deep(33));
+    let wide = |files: usize| {
+        world("include f*\n", &|source| {
+            for n in 1..files {
+                source.files.insert(format!("f{n}"), b"# x\n".to_vec());
+            }
+        })
+    };
+    assert!(!wide(1024) && wide(1025));
+}

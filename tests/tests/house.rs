@@ -1,0 +1,101 @@
+//! The house keeps its own rules: the arrows between packages, the size of files, `biased` in every `select!`.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The longest source file, in lines.
+const MAX_LINES: usize = 600;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_path_buf()
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder of the repository").flatten() {
+        let path = entry.path();
+        let name = entry.file_name();
+        if path.is_dir() && name != "target" && name != ".git" {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn texts() -> Vec<(String, String)> {
+    let root = root();
+    let mut paths = Vec::new();
+    sources(&root, &mut paths);
+    assert!(paths.len() > 40, "the walk found only {} files", paths.len());
+    let name = |path: &Path| path.strip_prefix(&root).expect("found below the root").display().to_string();
+    paths.iter().map(|path| (name(path), std::fs::read_to_string(path).expect("UTF-8 source"))).collect()
+}
+
+#[test]
+fn packages_depend_on_each_other_only_along_the_arrows() {
+    let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("standfast-core", [].as_slice()),
+        ("standfast-io", &["standfast-core"]),
+        ("sim", &["standfast-core", "standfast-io"]),
+        ("standfast", &["sim", "standfast-core", "standfast-io"]),
+        ("system-tests", &["sim", "standfast", "standfast-core", "standfast-io"]),
+    ]);
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .expect("cargo metadata runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON");
+    let packages = metadata["packages"].as_array().expect("a list of packages");
+    assert_eq!(packages.len(), allowed.len());
+    for package in packages {
+        let name = package["name"].as_str().expect("a name");
+        let allowed = allowed.get(name).unwrap_or_else(|| panic!("package {name} is not in DESIGN's house"));
+        assert_eq!(package["features"], serde_json::json!({}), "{name}: no cargo feature switches behaviour");
+        for dependency in package["dependencies"].as_array().expect("a list of dependencies") {
+            let on = dependency["name"].as_str().expect("a name");
+            if dependency["path"].is_string() {
+                assert!(allowed.contains(&on), "{name} must not depend on {on}");
+            } else if name == "standfast-core" && dependency["kind"].is_null() {
+                assert!(["serde", "ipnet", "toml"].contains(&on), "core must stay pure, but depends on {on}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_source_file_is_longer_than_the_limit() {
+    let long: Vec<_> = texts()
+        .into_iter()
+        .map(|(name, text)| (name, text.lines().count()))
+        .filter(|(_, n)| *n > MAX_LINES)
+        .collect();
+    assert!(long.is_empty(), "over {MAX_LINES} lines: {long:?}");
+}
+
+#[test]
+fn every_select_is_biased() {
+    let word = concat!("select", "! {");
+    for (name, text) in texts() {
+        for (at, _) in text.match_indices(word) {
+            let rest = text[at + word.len()..].trim_start();
+            assert!(rest.starts_with("biased;"), "{name}: a select without `biased;`");
+        }
+    }
+}
+
+#[test]
+fn no_source_holds_an_unfinished_place() {
+    for (name, text) in texts() {
+        for word in [
+            concat!("to", "do!("),
+            concat!("un", "implemented!("),
+            concat!("#[", "ignore"),
+            concat!("FIX", "ME"),
+        ] {
+            assert!(!text.contains(word), "{name}: {word}");
+        }
+    }
+}
