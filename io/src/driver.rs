@@ -27,7 +27,6 @@ pub trait Observer {
 }
 
 /// What a node acts upon.
-#[derive(Debug)]
 pub struct Parts<H, D, F, S, C> {
     /// Links, addresses, packets.
     pub host: H,

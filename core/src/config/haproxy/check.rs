@@ -61,6 +61,15 @@ impl Checks {
     }
 }
 
+impl Checks {
+    /// haproxy keeps a set of rules per section: the first own line drops the inherited set as a whole.
+    fn forget_http(&mut self) {
+        self.send = None;
+        self.expect = None;
+        self.http_connect = None;
+    }
+}
+
 /// A request; empty strings are not given.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Request {
@@ -91,6 +100,12 @@ fn choose(reader: &mut Reader<'_>, line: &Line, kind: Kind) {
     let checks = &mut reader.draft().checks;
     let lost = checks.option.replace(here).filter(|(name, _)| name.as_str() != line.word(1));
     let rule = core::mem::replace(&mut checks.kind, kind);
+    if kind == Kind::Http && checks.http_rule.is_none() {
+        checks.forget_http();
+    }
+    if kind == Kind::Tcp && checks.tcp_rule.is_none() {
+        checks.tcp_connect = None;
+    }
     let asked = core::mem::take(&mut checks.asked);
     let Some((name, span)) = lost else { return };
     checks.told |= rule == Kind::Http;
@@ -135,7 +150,20 @@ pub(super) fn httpchk(reader: &mut Reader<'_>, line: &Line) {
         version(reader, line, &mut asked);
     }
     reader.ends(line, 5);
-    reader.draft().checks.asked = asked;
+    let checks = &mut reader.draft().checks;
+    // Written below an `http-check send`, the words of the option win over those of the rule.
+    if let Some(send) = &mut checks.send {
+        for (own, below) in [
+            (&mut send.method, &asked.method),
+            (&mut send.uri, &asked.uri),
+            (&mut send.version, &asked.version),
+        ] {
+            if !below.is_empty() {
+                own.clear();
+            }
+        }
+    }
+    checks.asked = asked;
 }
 
 /// The version, and the headers that old files hide behind it (`HTTP/1.1\r\nHost:\ name`).
@@ -187,7 +215,15 @@ pub(super) fn tcp_option(reader: &mut Reader<'_>, line: &Line) {
 /// `http-check ...`.
 pub(super) fn http_check(reader: &mut Reader<'_>, line: &Line) {
     let at = reader.at(line, 0);
-    reader.draft().checks.http_rule.get_or_insert(at);
+    let checks = &mut reader.draft().checks;
+    if checks.http_rule.is_none() {
+        if checks.option.is_none() {
+            // Even what an inherited `option httpchk` asks goes with it.
+            checks.forget_http();
+            checks.asked = Request::default();
+        }
+        checks.http_rule = Some(at);
+    }
     match line.word(1) {
         "connect" => {
             if reader.draft().checks.http_connect.is_some() {
@@ -237,7 +273,11 @@ fn refused(reader: &mut Reader<'_>, line: &Line, effect: &str) {
 /// `tcp-check ...`: a connect alone is served.
 pub(super) fn tcp_check(reader: &mut Reader<'_>, line: &Line) {
     let at = reader.at(line, 0);
-    reader.draft().checks.tcp_rule.get_or_insert(at);
+    let checks = &mut reader.draft().checks;
+    if checks.tcp_rule.is_none() {
+        checks.tcp_connect = None;
+        checks.tcp_rule = Some(at);
+    }
     match line.word(1) {
         "connect" => {
             if reader.draft().checks.tcp_connect.is_some() {

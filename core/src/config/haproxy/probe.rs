@@ -29,6 +29,18 @@ pub(super) fn rules(reader: &mut Reader<'_>, proxy: &Proxy) {
         let help = format!("write `{option}` below any other check option, or remove the rule");
         reader.say(Severity::Warning, codes::CHECK_UNUSED, at.clone(), message, Some(&help));
     }
+    if checks.kind == Kind::Http
+        && checks.option.is_none()
+        && checks.send.is_none()
+        && let Some(at) = &checks.http_rule
+    {
+        let message = format!(
+            "rules of its own drop the inherited `option httpchk`: haproxy asks the servers of `{}` nothing and finds them down",
+            proxy.name
+        );
+        let help = Some("write `option httpchk` with its request in this section too");
+        reader.say(Severity::Error, codes::CHECK_REFUSED, at.clone(), message, help);
+    }
     if proxy.servers.iter().all(|server| !server.params.check)
         && let Some((name, at)) = &checks.option
         && !proxy.servers.is_empty()
@@ -135,7 +147,8 @@ fn http(asked: &Request, send: Option<&Request>, mut probe: HttpProbe) -> HttpPr
     probe.method = pick(&send.method, &asked.method, "OPTIONS");
     probe.uri = pick(&send.uri, &asked.uri, "/");
     probe.version = pick(&send.version, &asked.version, "HTTP/1.0");
-    probe.headers = asked.headers.iter().chain(&send.headers).cloned().collect();
+    // Headers of the rule replace those hidden behind the option's version.
+    probe.headers.clone_from(if send.headers.is_empty() { &asked.headers } else { &send.headers });
     probe.body.clone_from(&send.body);
     probe
 }
