@@ -23,10 +23,9 @@ fn check(preset: &str, own: &str, server: &str) -> CheckConfig {
 }
 
 fn http(preset: &str, own: &str, server: &str) -> HttpProbe {
-    match &*check(preset, own, server).probe {
-        Probe::Http(http) => http.clone(),
-        other => panic!("{other:?}"),
-    }
+    let check = check(preset, own, server);
+    let Probe::Http(http) = &*check.probe else { panic!("{:?}", check.probe) };
+    http.clone()
 }
 
 /// Method, path and version.
@@ -74,10 +73,7 @@ fn headers_of_a_rule_replace_those_behind_the_version() {
 fn the_connect_has_its_own_limit_and_the_rest_has_timeout_check() {
     let times = |preset: &str, server: &str| {
         let check = check(preset, "", server);
-        let connect = match &*check.probe {
-            Probe::Tcp { connect, .. } => *connect,
-            other => panic!("{other:?}"),
-        };
+        let Probe::Tcp { connect, .. } = &*check.probe else { panic!("{:?}", check.probe) };
         (connect.as_millis(), check.schedule.timeout.as_millis())
     };
     assert_eq!(times("", ""), (2000, 2000));

@@ -58,11 +58,12 @@ fn address(config: &Config, instance: &InstanceConfig) -> String {
     )
 }
 
-/// The kernel lifetime of an address: the largest whole seconds below the peers' time-out, at least one.
+/// The kernel lifetime of an address: the whole seconds within one interval less than the peers wait, at least one,
+/// at most a day. The same rule as `vrrp::lease_for`.
 fn lease(instance: &InstanceConfig) -> Duration {
     let election = &instance.election;
-    let limit = millis(election.interval).saturating_mul(u64::from(election.down_adverts));
-    Duration::from_secs((limit.saturating_sub(1) / 1000).max(1))
+    let room = millis(election.interval).saturating_mul(u64::from(election.down_adverts.saturating_sub(1)));
+    Duration::from_secs((room / 1000).clamp(1, 86_400))
 }
 
 /// The master-down interval in milliseconds: `down_adverts` intervals and the skew of `priority` (RFC 3768, RFC 9568 6.1).
@@ -134,11 +135,11 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// `3.61 s`: seconds, rounded up to three digits, never more than two decimals below a hundred.
+/// `3.61 s`: seconds, rounded to two decimals, from ten on to one.
 fn seconds(time: Duration) -> String {
     let millis = millis(time);
     let (unit, digits) = if millis >= 10_000 { (100, 1) } else { (10, 2) };
-    let parts = millis.div_ceil(unit);
+    let parts = millis.saturating_add(unit / 2) / unit;
     let whole = parts * unit / 1000;
     let rest = parts * unit % 1000 / unit;
     let text = format!("{whole}.{rest:0digits$}");
@@ -150,10 +151,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_are_rounded_up_and_short() {
+    fn seconds_are_rounded_and_short() {
         for (ms, text) in [
             (3606, "3.61 s"),
-            (33_606, "33.7 s"),
+            (33_606, "33.6 s"),
             (2000, "2 s"),
             (300, "0.3 s"),
             (10, "0.01 s"),

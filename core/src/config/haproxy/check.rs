@@ -7,7 +7,7 @@ use super::address::{self, Ports};
 use super::codes;
 use super::lex::Line;
 use super::reader::Reader;
-use crate::config::finding::{Severity, Span, nearest};
+use crate::config::finding::{Severity, Span};
 use crate::config::model::Expect;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -258,7 +258,7 @@ pub(super) fn http_check(reader: &mut Reader<'_>, line: &Line) {
                 "set-var",
                 "unset-var",
             ];
-            let help = nearest(other, known).map(|near| format!("did you mean `{near}`?"));
+            let help = reader.near(other, known).map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{other}` is not a rule of `http-check`");
             reader.error(codes::UNKNOWN_KEYWORD, line, 1, message, help.as_deref());
         }
@@ -301,7 +301,7 @@ pub(super) fn tcp_check(reader: &mut Reader<'_>, line: &Line) {
         }
         other => {
             let known = ["connect", "send", "send-binary", "expect", "comment", "set-var", "unset-var"];
-            let help = nearest(other, known).map(|near| format!("did you mean `{near}`?"));
+            let help = reader.near(other, known).map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{other}` is not a rule of `tcp-check`");
             reader.error(codes::UNKNOWN_KEYWORD, line, 1, message, help.as_deref());
         }
@@ -349,7 +349,7 @@ fn connect(reader: &mut Reader<'_>, line: &Line) -> Connect {
             _ => {
                 let known =
                     ["default", "ssl", "linger", "sni", "alpn", "port", "addr", "send-proxy", "via-socks4"];
-                let help = nearest(word, known).map(|near| format!("did you mean `{near}`?"));
+                let help = reader.near(word, known).map(|near| format!("did you mean `{near}`?"));
                 let message = format!("`{word}` is not a word of `connect`");
                 reader.error(codes::UNKNOWN_KEYWORD, line, index, message, help.as_deref());
                 break;
@@ -403,7 +403,7 @@ fn send(reader: &mut Reader<'_>, line: &Line) {
             }
             _ => {
                 let known = ["meth", "uri", "ver", "hdr", "body", "comment", "uri-lf", "body-lf"];
-                let help = nearest(word, known).map(|near| format!("did you mean `{near}`?"));
+                let help = reader.near(word, known).map(|near| format!("did you mean `{near}`?"));
                 let message = format!("`{word}` is not a word of `http-check send`");
                 reader.error(codes::UNKNOWN_KEYWORD, line, index, message, help.as_deref());
                 break;
@@ -457,7 +457,7 @@ fn expect(reader: &mut Reader<'_>, line: &Line) {
             );
         }
         other => {
-            let help = nearest(other, ["status", "string", "rstatus", "rstring"]);
+            let help = reader.near(other, ["status", "string", "rstatus", "rstring"]);
             let help = help.map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{other}` is not something to expect");
             return reader.error(codes::UNKNOWN_KEYWORD, line, index, message, help.as_deref());

@@ -11,12 +11,13 @@ use alloc::vec::Vec;
 use core::iter::Peekable;
 use core::str::Chars;
 
-/// The longest line, in bytes. haproxy's buffer starts at 2048 and grows; this is where we stop.
-pub(super) const MAX_LINE: usize = 65_536;
+/// The longest line, in bytes. haproxy's buffer starts at 2048 and grows; we stop here, since each checked server
+/// gets a copy of its section's request.
+pub(super) const MAX_LINE: usize = 8192;
 /// The most words of a line.
 pub(super) const MAX_WORDS: usize = 64;
 /// The most text that one line may become by its variables, in bytes.
-pub(super) const MAX_EXPANDED: usize = 65_536;
+pub(super) const MAX_EXPANDED: usize = 8192;
 
 /// A variable in braces, or with a bare `$`, that was written outside of quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,6 @@ use super::address::{self, Ports};
 use super::codes;
 use super::lex::{Line, Prefix};
 use super::reader::{At, Reader};
-use crate::config::finding::nearest;
 use crate::config::model::{LogFormat, LogTarget, LogTo};
 use alloc::format;
 use alloc::string::String;
@@ -111,7 +110,7 @@ fn one_of(reader: &mut Reader<'_>, line: &Line, index: usize, all: &[&str], what
     if let Some(at) = all.iter().position(|known| *known == word) {
         return u8::try_from(at).ok();
     }
-    let help = nearest(word, all.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+    let help = reader.near(word, all.iter().copied()).map(|near| format!("did you mean `{near}`?"));
     let message = format!("`{word}` is not a {what}");
     reader.error(codes::BAD_VALUE, line, index, message, help.as_deref());
     None

@@ -4,7 +4,7 @@ use super::codes;
 use super::draft::{LineFormat, Named, Proxy, ProxyKind, Server};
 use super::reader::Reader;
 use super::{hints, probe};
-use crate::config::finding::{Severity, nearest};
+use crate::config::finding::Severity;
 use crate::config::model::{Config, FrontendConfig, PoolConfig, ServerConfig};
 use crate::config::names::Kind;
 use crate::id::{CheckId, FrontendId, PoolId, ServerId};
@@ -255,7 +255,7 @@ fn target<'a>(
     let found = backends.get(named.name.as_str()).copied();
     if found.is_none() {
         let help =
-            nearest(&named.name, backends.keys().copied()).map(|near| format!("did you mean `{near}`?"));
+            reader.near(&named.name, backends.keys().copied()).map(|near| format!("did you mean `{near}`?"));
         let message = format!("there is no backend `{}`", named.name);
         reader.say(Severity::Error, codes::UNKNOWN_BACKEND, named.at.clone(), message, help.as_deref());
     }

@@ -187,7 +187,7 @@ impl Reader<'_> {
             At::Skipped => {}
             At::Nowhere => {
                 let known = section::NAMES.iter().map(|(name, _)| *name);
-                let help = nearest(word, known).map(|name| format!("did you mean `{name}`?"));
+                let help = self.near(word, known).map(|name| format!("did you mean `{name}`?"));
                 let message = format!("`{word}` stands before the first section");
                 self.error(codes::UNKNOWN_SECTION, line, 0, message, help.as_deref());
             }
@@ -269,6 +269,11 @@ impl Reader<'_> {
     pub(super) fn warn(&mut self, code: Code, line: &Line, word: usize, message: String, help: Option<&str>) {
         let span = self.at(line, word);
         self.say(Severity::Warning, code, span, message, help);
+    }
+
+    /// The nearest known word; not looked for when nothing more is shown, so that rubbish is read quickly.
+    pub(super) fn near<'k>(&self, word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+        (self.findings.list().len() < Findings::MAX).then(|| nearest(word, known)).flatten()
     }
 
     /// Complains when the line has no word at `index`; `what` names it.

@@ -6,7 +6,7 @@ use super::draft::{Named, Server};
 use super::lex::{Line, Prefix};
 use super::reader::Reader;
 use super::value;
-use crate::config::finding::{Span, nearest};
+use crate::config::finding::Span;
 use crate::config::model::Config;
 use alloc::format;
 use alloc::string::String;
@@ -305,7 +305,8 @@ fn params(reader: &mut Reader<'_>, line: &Line, mut index: usize, params: &mut P
     while index < line.words.len() {
         let word = line.word(index);
         let Some(Param(_, takes, act)) = TABLE.iter().find(|param| param.0 == word) else {
-            let help = nearest(word, TABLE.iter().map(|param| param.0))
+            let help = reader
+                .near(word, TABLE.iter().map(|param| param.0))
                 .map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{word}` is not a parameter of a server");
             return reader.error(codes::UNKNOWN_KEYWORD, line, index, message, help.as_deref());

@@ -5,7 +5,6 @@ use super::codes;
 use super::draft::{LineFormat, Named, ProxyKind, Timed};
 use super::lex::{Line, Prefix};
 use super::reader::Reader;
-use crate::config::finding::nearest;
 use crate::config::model::{Bind, Redispatch};
 use alloc::format;
 use core::net::SocketAddr;
@@ -76,7 +75,7 @@ pub(super) fn balance(reader: &mut Reader<'_>, line: &Line) {
             reader.error(codes::REFUSED, line, 1, message, Some("use `balance roundrobin`"));
         }
         other => {
-            let help = nearest(other, ["roundrobin"].into_iter().chain(OTHERS));
+            let help = reader.near(other, ["roundrobin"].into_iter().chain(OTHERS));
             let help = help.map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{other}` is not an algorithm");
             reader.error(codes::BAD_VALUE, line, 1, message, help.as_deref());
@@ -124,7 +123,7 @@ pub(super) fn timeout(reader: &mut Reader<'_>, line: &Line) {
     }
     let name = line.word(1);
     if !KNOWN.contains(&name) {
-        let help = nearest(name, KNOWN).map(|near| format!("did you mean `{near}`?"));
+        let help = reader.near(name, KNOWN).map(|near| format!("did you mean `{near}`?"));
         let message = format!("`{name}` is not a timeout");
         return reader.error(codes::UNKNOWN_KEYWORD, line, 1, message, help.as_deref());
     }
@@ -322,7 +321,7 @@ fn bind_params(reader: &mut Reader<'_>, line: &Line, bind: &mut Bind) {
     while index < line.words.len() {
         let word = line.word(index);
         let Some((_, takes, act)) = BIND.iter().find(|(name, _, _)| *name == word) else {
-            let help = nearest(word, BIND.iter().map(|(name, _, _)| *name));
+            let help = reader.near(word, BIND.iter().map(|(name, _, _)| *name));
             let help = help.map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{word}` is not a parameter of `bind`");
             return reader.error(codes::UNKNOWN_KEYWORD, line, index, message, help.as_deref());

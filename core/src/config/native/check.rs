@@ -14,6 +14,8 @@ use core::net::SocketAddr;
 use core::ops::Range;
 use core::time::Duration;
 
+/// The most bytes of one check's request and expectation: each checked server gets a copy.
+pub(super) const MAX_REQUEST: usize = 8192;
 /// Between two runs unless told otherwise.
 const EVERY: Duration = Duration::from_secs(2);
 /// Failures to go down and successes to go up unless told otherwise: haproxy's.
@@ -90,6 +92,11 @@ fn probe(
         let command = Command { argv: script.argv.clone().into(), user };
         return Some(Probe::Script { broken: desk.broken(&command.argv), command });
     }
+    if texts(check) > MAX_REQUEST {
+        let message = format!("the check's texts are longer than {MAX_REQUEST} bytes together");
+        desk.error(codes::TOO_MANY, at, message, None);
+        return None;
+    }
     let Some(to) = check.to.or(own) else {
         desk.error(codes::MISSING, at, "the check needs `to`, an address and a port".into(), None);
         return None;
@@ -103,6 +110,22 @@ fn probe(
         ProbeKind::Tls => Some(Probe::Tls { to, connect, tls: tls.unwrap_or_else(|| tls_probe(&NO_TLS)) }),
         ProbeKind::Http => http_probe(desk, check.http.as_ref().unwrap_or(&NO_HTTP), to, connect, tls, at),
     }
+}
+
+/// Bytes of a check that each server gets a copy of.
+fn texts(check: &Check) -> usize {
+    let mut sum = 0_usize;
+    let mut add = |text: &str| sum = sum.saturating_add(text.len()).saturating_add(8);
+    if let Some(tls) = &check.tls {
+        tls.name.iter().chain(&tls.alpn).for_each(|text| add(text));
+    }
+    if let Some(http) = &check.http {
+        let own = [&http.method, &http.uri, &http.version, &http.body, &http.body_has, &http.body_has_not];
+        own.into_iter().flatten().for_each(|text| add(text));
+        http.headers.iter().flat_map(|(name, value)| [name, value]).for_each(|text| add(text));
+        [&http.status, &http.status_not].into_iter().flatten().flatten().for_each(|text| add(text));
+    }
+    sum
 }
 
 /// All defaults.
@@ -123,7 +146,7 @@ const NO_HTTP: Http = Http {
 fn tls_probe(tls: &Tls) -> TlsProbe {
     TlsProbe {
         verify: tls.verify.unwrap_or(true),
-        roots: tls.roots.as_deref().map(Arc::from),
+        roots: tls.roots.clone(),
         name: tls.name.clone(),
         alpn: tls.alpn.clone(),
     }
@@ -231,12 +254,7 @@ pub(super) fn raise(check: &CheckConfig, own: Option<SocketAddr>) -> Check {
 }
 
 fn tls_table(tls: &TlsProbe) -> Tls {
-    Tls {
-        verify: Some(tls.verify),
-        name: tls.name.clone(),
-        alpn: tls.alpn.clone(),
-        roots: tls.roots.as_deref().map(String::from),
-    }
+    Tls { verify: Some(tls.verify), name: tls.name.clone(), alpn: tls.alpn.clone(), roots: tls.roots.clone() }
 }
 
 fn http_table(http: &HttpProbe) -> Http {

@@ -8,6 +8,7 @@ use super::value::{
     Time, TrackWeight, VersionNumber, Weight,
 };
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
@@ -201,7 +202,7 @@ tables! {
         name: Option<String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         alpn: Vec<String>,
-        roots: Option<String>,
+        roots: Option<Arc<str>>,
     }
 
     /// The request of `kind = "http"`, and what is a good answer.

@@ -222,11 +222,11 @@ fn election(desk: &mut Desk<'_>, router: &file::VirtualRouter, version: Version)
         let nanos = interval.as_nanos();
         let (fits, help) = match version {
             Version::V2 => (
-                nanos % 1_000_000_000 == 0 && (1..=255).contains(&interval.as_secs()),
+                nanos.is_multiple_of(1_000_000_000) && (1..=255).contains(&interval.as_secs()),
                 "version 2 has whole seconds from 1s to 255s; use version 3 for less",
             ),
             Version::V3 => (
-                nanos % 10_000_000 == 0 && (10..=40_950).contains(&interval.as_millis()),
+                nanos.is_multiple_of(10_000_000) && (10..=40_950).contains(&interval.as_millis()),
                 "version 3 has multiples of 10ms from 10ms to 40950ms",
             ),
         };
