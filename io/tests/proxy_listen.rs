@@ -4,7 +4,7 @@ mod rig;
 
 use rig::{Rig, echo, greeter, nobody, pool, rest, run, soon};
 use standfast_core::config::model::Bind;
-use standfast_core::id::{PoolId, ServerId};
+use standfast_core::id::{PoolId, ServerId, Ticket};
 use standfast_core::input::{Errno, Input, Tally};
 use standfast_io::proxy::DataPlane;
 use std::sync::Arc;
@@ -180,5 +180,48 @@ fn the_node_hears_what_was_seen_of_each_server() {
         assert_eq!((sums[0].connected, sums[0].failed), (4, 0));
         assert_eq!(sums[1].connected, 0);
         assert_eq!(sums[1].failed_in_a_row, sums[1].failed);
+    });
+}
+
+#[test]
+fn the_node_hears_how_many_connections_are_open_and_how_many_connects_failed_in_a_row() {
+    run(async {
+        let mut rig = Rig::new(pool(&[echo().await, nobody()]), |_| ()).await;
+        let mut seen = [Tally::default(); 2];
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            let mut client = rig.client().await;
+            assert!(served(&mut client).await);
+            held.push(client);
+            assert!(rest(&mut rig.client().await).await.is_err());
+            // One batch each, so that the row has to outlive a batch.
+            let wanted = u32::try_from(held.len()).unwrap();
+            while seen[0].open < wanted || seen[1].failed_in_a_row < wanted {
+                if let Input::Observed { server, tally, .. } = soon("an observation", rig.data.next()).await {
+                    seen[usize::try_from(server.0).unwrap() - 1] = tally;
+                }
+            }
+            assert_eq!((seen[0].open, seen[1].failed_in_a_row), (wanted, wanted));
+        }
+        held.clear();
+        while seen[0].open > 0 {
+            if let Input::Observed { server: ServerId(1), tally, .. } =
+                soon("an observation", rig.data.next()).await
+            {
+                seen[0] = tally;
+            }
+        }
+    });
+}
+
+#[test]
+fn an_order_to_close_overtakes_an_order_to_open_that_was_not_carried_out_yet() {
+    run(async {
+        let mut rig = Rig::new(pool(&[echo().await]), |_| ()).await;
+        assert_eq!(rig.listen(false).await, Ok(()));
+        rig.data.listen(Ticket(100), Arc::new(rig.front.clone()), true);
+        assert_eq!(rig.listen(false).await, Ok(()));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(TcpStream::connect(rig.at()).await.is_err());
     });
 }

@@ -100,10 +100,8 @@ impl Bench {
 }
 
 fn to(step: Step) -> ServerId {
-    match step {
-        Step::Connect { server, .. } => server,
-        other => panic!("{other:?}"),
-    }
+    let Step::Connect { server, .. } = step else { panic!("{step:?}") };
+    server
 }
 
 const RESET: Step = Step::Finish { reset_client: true, reset_server: true };

@@ -43,6 +43,9 @@ pub(super) async fn serve<F: Fabric, L: LineSink, C: Clock + Clone + 'static>(
     connection.run(client).await;
     // Given back before the line is written: like haproxy's, it counts the others on pool and server.
     let on = connection.server.take().map(|(id, _)| id);
+    if let (Some(pool), Some(server)) = (config.pool, on) {
+        shared.closed(pool, server);
+    }
     let report = session.report();
     let silent = config.dont_log_null && report.from_client == 0 && report.from_server == 0;
     if config.tcplog && !silent {
@@ -120,11 +123,7 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Connection<'_, F, L, C>
         let event = self.meanwhile(client, attempt).await;
         match (connected, event) {
             (Some(Ok(stream)), _) => Ok(stream),
-            (Some(Err(error)), _) => Err(Event::ConnectFailed(match error.kind() {
-                io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => ConnectError::Refused,
-                io::ErrorKind::TimedOut => ConnectError::TimedOut,
-                _ => ConnectError::Other,
-            })),
+            (Some(Err(error)), _) => Err(Event::ConnectFailed(why(&error))),
             (None, event) => Err(event.unwrap_or(Event::ConnectFailed(ConnectError::TimedOut))),
         }
     }
@@ -146,6 +145,9 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Connection<'_, F, L, C>
 
     async fn relay(&mut self, mut relay: Relay<F::Stream>) {
         let mut view = self.pool.and_then(|pool| self.shared.watch(pool));
+        if let Some(view) = &mut view {
+            view.mark_changed(); // the server may have been marked down while it was being connected
+        }
         let finish = loop {
             let deadline = self.session.deadline().map(|at| self.shared.clock.instant(at));
             let session = &mut *self.session;
@@ -192,6 +194,17 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Connection<'_, F, L, C>
         if let Some(pool) = self.pool {
             self.shared.tally(pool, server, connected);
         }
+    }
+}
+
+fn why(error: &io::Error) -> ConnectError {
+    let kind = error.kind();
+    if matches!(kind, io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset) {
+        ConnectError::Refused
+    } else if kind == io::ErrorKind::TimedOut {
+        ConnectError::TimedOut
+    } else {
+        ConnectError::Other
     }
 }
 
