@@ -1,4 +1,5 @@
 //! How connections end, and what haproxy's line says of it: refusals, retries, resets, time-outs.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod rig;
 

@@ -1,5 +1,6 @@
 //! A proxy on loopback addresses of the test's own, backends that behave or not, and the log lines it wrote.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use standfast_core::balance::view::{PoolView, ServerView};
 use standfast_core::config::model::{
