@@ -195,7 +195,7 @@ impl Instance {
             Step::Yield => {
                 // So that the winner notices that there were two, and announces again.
                 if self.config.election.last_advert {
-                    self.send_last(desk);
+                    self.advertise_last(desk, advert.interval);
                 }
                 self.learn(desk, advert);
                 let why = Why::Better { from: advert.from, priority: advert.priority };
@@ -210,10 +210,6 @@ impl Instance {
             | Step::Discard
             | Step::TakeOver => Ripple::None,
         }
-    }
-
-    fn send_last(&mut self, desk: &mut Desk<'_, '_>) {
-        self.advertise(desk);
     }
 
     fn assert_ourselves(&mut self, desk: &mut Desk<'_, '_>, advert: &Advert) -> Ripple {

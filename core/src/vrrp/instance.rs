@@ -177,7 +177,7 @@ impl Instance {
     /// Sends an advertisement with the effective priority, and arms the next one.
     pub(super) fn advertise(&mut self, desk: &mut Desk<'_, '_>) {
         debug_assert_eq!(self.role, Role::Master, "only a master advertises");
-        self.send(desk, self.effective);
+        self.send(desk, self.effective, self.config.election.interval);
         let at = desk.now() + self.config.election.interval;
         self.arm(desk, RouterTimer::Advertise, at);
         if self.clock.lease_due {
@@ -185,12 +185,19 @@ impl Instance {
         }
     }
 
-    /// Says farewell. IPv6 without a source has nothing to send it from.
-    pub(super) fn say_farewell(&mut self, desk: &mut Desk<'_, '_>) {
-        self.send(desk, FAREWELL);
+    /// The last advertisement before yielding. It names the winner's interval: that is what the other backups have to
+    /// wait for from now on. With our own, shorter one (VRRPv3) two of them would take turns as master for ever.
+    pub(super) fn advertise_last(&mut self, desk: &mut Desk<'_, '_>, winners: Duration) {
+        debug_assert_eq!(self.role, Role::Master, "only a master advertises");
+        self.send(desk, self.effective, winners);
     }
 
-    fn send(&mut self, desk: &mut Desk<'_, '_>, priority: u8) {
+    /// Says farewell. IPv6 without a source has nothing to send it from.
+    pub(super) fn say_farewell(&mut self, desk: &mut Desk<'_, '_>) {
+        self.send(desk, FAREWELL, self.config.election.interval);
+    }
+
+    fn send(&mut self, desk: &mut Desk<'_, '_>, priority: u8, interval: Duration) {
         let config = self.config.clone();
         let (Some(on), Some(from)) = (desk.world.interface(&config), desk.world.source(&config)) else {
             return;
@@ -201,7 +208,7 @@ impl Instance {
             version: config.router.version,
             vrid: config.router.vrid,
             priority,
-            interval: config.election.interval,
+            interval,
             addresses: &addresses,
             auth: match (config.router.version, &config.authentication) {
                 (Version::V2, Authentication::Pass(key)) => Some(*key),

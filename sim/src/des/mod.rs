@@ -1,0 +1,25 @@
+//! Tier 1: real nodes on a discrete-event loop.
+//!
+//! A run is `seed -> plan -> storm -> calm -> drill`. The plan is data, made up front; every entity draws from a
+//! random stream of its own, so that taking one fault out of a plan changes nothing else and failing plans shrink.
+//! `world` moves time, `host` and `kernel` carry out what nodes ask for, `lan` carries frames, `truth` knows which
+//! checks pass, `invariant` judges, `shrink` makes a failing plan small, `scenario` runs scripted stories.
+
+pub mod client;
+pub mod fault;
+pub mod host;
+pub mod invariant;
+pub mod kernel;
+pub mod lan;
+pub mod perform;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod settled;
+pub mod shape;
+pub mod shrink;
+pub mod timeline;
+pub mod trace;
+pub mod truth;
+pub mod world;

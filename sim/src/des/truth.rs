@@ -1,0 +1,87 @@
+//! The world that checks look at: which scripts pass on which host, which servers live.
+//!
+//! Faults overlap, so each failure is a count. What a check answers follows from this alone, after a delay from the
+//! check's own host.
+
+use standfast_core::config::model::Probe;
+use standfast_core::input::{CheckCode, Outcome};
+use standfast_core::rng::Rng;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The longest that a check takes when it does not hang.
+pub const LONGEST: Duration = Duration::from_millis(30);
+
+/// What is true.
+#[derive(Clone, Debug, Default)]
+pub struct Truth {
+    scripts: BTreeMap<usize, u32>,
+    servers: BTreeMap<SocketAddr, u32>,
+    hanging: BTreeMap<SocketAddr, u32>,
+}
+
+fn count<K: Ord>(counts: &mut BTreeMap<K, u32>, key: K, more: bool) {
+    let at = counts.entry(key).or_insert(0);
+    *at = if more { *at + 1 } else { at.saturating_sub(1) };
+}
+
+impl Truth {
+    /// The scripts of `host` begin, or cease, to fail.
+    pub fn script_fails(&mut self, host: usize, fails: bool) {
+        count(&mut self.scripts, host, fails);
+    }
+
+    /// The server at `at` dies (its port refuses), or comes back.
+    pub fn server_dies(&mut self, at: SocketAddr, dies: bool) {
+        count(&mut self.servers, at, dies);
+    }
+
+    /// The server at `at` begins, or ceases, to hang.
+    pub fn server_hangs(&mut self, at: SocketAddr, hangs: bool) {
+        count(&mut self.hanging, at, hangs);
+    }
+
+    /// Everything passes again.
+    pub fn heal(&mut self) {
+        *self = Truth::default();
+    }
+
+    /// The scripts of `host` pass.
+    #[must_use]
+    pub fn script_passes(&self, host: usize) -> bool {
+        self.scripts.get(&host).is_none_or(|fails| *fails == 0)
+    }
+
+    /// The server at `at` serves.
+    #[must_use]
+    pub fn server_lives(&self, at: SocketAddr) -> bool {
+        let zero = |counts: &BTreeMap<SocketAddr, u32>| counts.get(&at).is_none_or(|n| *n == 0);
+        zero(&self.servers) && zero(&self.hanging)
+    }
+
+    /// What `probe`, run on `host`, answers, and after how long.
+    pub fn answer(&self, host: usize, probe: &Probe, within: Duration, rng: &mut Rng) -> Outcome {
+        let took = Duration::from_micros(200 + rng.below(u64::try_from(LONGEST.as_micros()).unwrap_or(0)));
+        let took = took.min(within);
+        let (to, good) = match probe {
+            Probe::Script { broken, .. } => {
+                let passed = broken.is_none() && self.script_passes(host);
+                let code = if passed { CheckCode::ScriptOk } else { CheckCode::ScriptExit };
+                let status = Some(u32::from(!passed));
+                return Outcome { passed, code, status, info: String::new(), took };
+            }
+            Probe::Tcp { to, .. } => (*to, CheckCode::L4Ok),
+            Probe::SslHello { to, .. } | Probe::Tls { to, .. } => (*to, CheckCode::L6Ok),
+            Probe::Http(http) => (http.to, CheckCode::L7Ok),
+        };
+        if self.hanging.get(&to).is_some_and(|n| *n > 0) {
+            let code = if good == CheckCode::L4Ok { CheckCode::L4Timeout } else { CheckCode::L6Timeout };
+            return Outcome { passed: false, code, status: None, info: String::new(), took: within };
+        }
+        let passed = self.server_lives(to);
+        let code = if passed { good } else { CheckCode::L4Connection };
+        let status = (passed && good == CheckCode::L7Ok).then_some(200);
+        Outcome { passed, code, status, info: String::new(), took }
+    }
+}
