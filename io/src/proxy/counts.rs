@@ -44,6 +44,11 @@ impl Counts {
         Some(Held(cell))
     }
 
+    /// How many connections to `server` are open now.
+    pub(super) fn open_on(&self, server: ServerId) -> u32 {
+        self.cell(Key::Server(server)).load(Ordering::Relaxed)
+    }
+
     /// How many are open now.
     pub(super) fn open(&self, frontend: FrontendId, pool: Option<PoolId>, server: Option<ServerId>) -> Open {
         let read = |key| self.cell(key).load(Ordering::Relaxed);

@@ -12,7 +12,7 @@ use standfast_core::balance::view::PoolView;
 use standfast_core::config::model::{Bind, FrontendConfig};
 use standfast_core::id::{FrontendId, PoolId, ServerId, Ticket};
 use standfast_core::input::{Errno, Input, Tally};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,9 +35,18 @@ pub(super) struct PoolHere {
 pub(super) struct Front {
     config: RefCell<Arc<FrontendConfig>>,
     open: RefCell<Vec<(Bind, AbortHandle)>>,
+    closed: Cell<bool>,
 }
 
 impl Front {
+    /// Stops accepting; connections go on.
+    fn close(&self) {
+        self.closed.set(true);
+        for (_, task) in self.open.borrow_mut().drain(..) {
+            task.abort();
+        }
+    }
+
     /// Its configuration as it stands.
     pub(super) fn config(&self) -> Arc<FrontendConfig> {
         self.config.borrow().clone()
@@ -55,6 +64,8 @@ pub(super) struct Shared<F, L, C> {
     pub(super) pools: RefCell<BTreeMap<PoolId, PoolHere>>,
     pub(super) freed: Notify,
     tallies: RefCell<BTreeMap<(PoolId, ServerId), Tally>>,
+    /// Failed connects since the last good one.
+    failures: RefCell<BTreeMap<(PoolId, ServerId), u32>>,
     answers: RefCell<VecDeque<Input<'static>>>,
     answered: Notify,
 }
@@ -68,16 +79,26 @@ impl<F, L, C> Shared<F, L, C> {
         self.pools.borrow().get(&pool).map(|pool| pool.view.subscribe())
     }
 
+    /// A connect to `server` ended.
     pub(super) fn tally(&self, pool: PoolId, server: ServerId, connected: bool) {
+        let failed_in_a_row = {
+            let mut rows = self.failures.borrow_mut();
+            let row = rows.entry((pool, server)).or_default();
+            *row = if connected { 0 } else { row.saturating_add(1) };
+            *row
+        };
         let mut tallies = self.tallies.borrow_mut();
         let tally = tallies.entry((pool, server)).or_default();
-        if connected {
-            tally.connected = tally.connected.saturating_add(1);
-            tally.failed_in_a_row = 0;
-        } else {
-            tally.failed = tally.failed.saturating_add(1);
-            tally.failed_in_a_row = tally.failed_in_a_row.saturating_add(1);
-        }
+        let count = if connected { &mut tally.connected } else { &mut tally.failed };
+        *count = count.saturating_add(1);
+        tally.failed_in_a_row = failed_in_a_row;
+        self.answered.notify_one();
+    }
+
+    /// A connection to `server`, or the try at one, is over.
+    pub(super) fn closed(&self, pool: PoolId, server: ServerId) {
+        let failed_in_a_row = self.failures.borrow().get(&(pool, server)).copied().unwrap_or(0);
+        self.tallies.borrow_mut().entry((pool, server)).or_default().failed_in_a_row = failed_in_a_row;
         self.answered.notify_one();
     }
 
@@ -118,6 +139,7 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Local<F, L, C> {
             pools: RefCell::default(),
             freed: Notify::new(),
             tallies: RefCell::default(),
+            failures: RefCell::default(),
             answers: RefCell::default(),
             answered: Notify::new(),
         };
@@ -126,7 +148,11 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Local<F, L, C> {
 
     fn open(&mut self, ticket: Ticket, config: Arc<FrontendConfig>) {
         let front = self.fronts.entry(config.id).or_insert_with(|| {
-            Rc::new(Front { config: RefCell::new(config.clone()), open: RefCell::default() })
+            Rc::new(Front {
+                config: RefCell::new(config.clone()),
+                open: RefCell::default(),
+                closed: Cell::new(false),
+            })
         });
         *front.config.borrow_mut() = config.clone();
         front.open.borrow_mut().retain(|(bind, task)| {
@@ -143,7 +169,11 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Local<F, L, C> {
                 if front.open.borrow().iter().any(|(open, _)| open == bind) {
                     continue;
                 }
-                match shared.fabric.listen(bind).await {
+                let listener = shared.fabric.listen(bind).await;
+                if front.closed.get() || !Arc::ptr_eq(&front.config(), &config) {
+                    break; // overtaken by a later order, which sees to all addresses
+                }
+                match listener {
                     Ok(listener) => {
                         let task = spawn_local(accept(shared.clone(), front.clone(), listener));
                         front.open.borrow_mut().push((bind.clone(), task.abort_handle()));
@@ -163,9 +193,7 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> DataPlane for Local<F, 
             return;
         }
         if let Some(front) = self.fronts.remove(&frontend.id) {
-            for (_, task) in front.open.borrow_mut().drain(..) {
-                task.abort();
-            }
+            front.close();
         }
         self.shared.answer(ticket, Ok(()));
     }
@@ -184,6 +212,7 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> DataPlane for Local<F, 
             },
             None => {
                 pools.remove(&pool);
+                self.shared.failures.borrow_mut().retain(|(of, _), _| *of != pool);
             }
         }
     }
@@ -199,7 +228,8 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> DataPlane for Local<F, 
             let late = due.is_none_or(|due| tokio::time::Instant::now() >= due);
             if seen && late {
                 let first = self.shared.tallies.borrow_mut().pop_first();
-                if let Some(((pool, server), tally)) = first {
+                if let Some(((pool, server), mut tally)) = first {
+                    tally.open = self.shared.counts.open_on(server);
                     if self.shared.tallies.borrow().is_empty() {
                         self.observed = Some(tokio::time::Instant::now());
                     }
@@ -216,6 +246,12 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> DataPlane for Local<F, 
                 Some(_) | None => self.shared.answered.notified().await,
             }
         }
+    }
+}
+
+impl<F, L, C> Drop for Local<F, L, C> {
+    fn drop(&mut self) {
+        self.fronts.values().for_each(|front| front.close());
     }
 }
 

@@ -29,6 +29,51 @@ struct Direction {
     told: bool,
 }
 
+/// A client whose server is not there yet. It is read at once, so that a reset ends the search for a server (haproxy:
+/// `CC`), but only for one buffer: more waits in the kernel. Its end alone ends nothing, unlike with haproxy: a
+/// client may have nothing to say and still want to hear the server.
+#[derive(Debug)]
+pub(super) struct Early<S> {
+    client: S,
+    up: Direction,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Early<S> {
+    pub(super) fn new(client: S) -> Early<S> {
+        Early { client, up: Direction::default() }
+    }
+
+    pub(super) fn client(&self) -> &S {
+        &self.client
+    }
+
+    /// Reads ahead; ready when the client has reset the connection.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        clock: &impl Clock,
+    ) -> Poll<Event> {
+        let Early { client, up } = self;
+        while !up.eof && up.pending.is_empty() {
+            let read = BUFFER.with_borrow_mut(|scratch| {
+                let mut buffer = ReadBuf::new(scratch);
+                ready!(Pin::new(&mut *client).poll_read(cx, &mut buffer))?;
+                up.pending.extend_from_slice(buffer.filled());
+                Poll::Ready(Ok::<_, std::io::Error>(buffer.filled().len()))
+            });
+            match ready!(read) {
+                Ok(0) => up.eof = true,
+                Ok(n) => {
+                    session.on(clock.now(), Event::Read(Side::Client, n), None);
+                }
+                Err(_) => return Poll::Ready(Event::Reset(Side::Client)),
+            }
+        }
+        Poll::Pending
+    }
+}
+
 /// Both directions.
 #[derive(Debug)]
 pub(super) struct Relay<S> {
@@ -39,9 +84,9 @@ pub(super) struct Relay<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Relay<S> {
-    /// Between `client` and `server`.
-    pub(super) fn new(client: S, server: S) -> Relay<S> {
-        Relay { client, server, up: Direction::default(), down: Direction::default() }
+    /// Between a client, with what it said so far, and `server`.
+    pub(super) fn new(early: Early<S>, server: S) -> Relay<S> {
+        Relay { client: early.client, server, up: early.up, down: Direction::default() }
     }
 
     /// The two streams, client first.

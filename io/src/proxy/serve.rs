@@ -2,7 +2,7 @@
 
 use super::counts::{Held, Key};
 use super::local::{Front, Shared};
-use super::relay::Relay;
+use super::relay::{Early, Relay};
 use super::tcplog::{Line, connect_line, tcplog};
 use crate::clock::Clock;
 use crate::fabric::Fabric;
@@ -41,7 +41,11 @@ pub(super) async fn serve<F: Fabric, L: LineSink, C: Clock + Clone + 'static>(
     let mut connection =
         Connection { shared: &shared, pool: config.pool, session: &mut session, server: None };
     connection.run(client).await;
-    let on = connection.server.as_ref().map(|(id, _)| *id);
+    // Given back before the line is written: like haproxy's, it counts the others on pool and server.
+    let on = connection.server.take().map(|(id, _)| id);
+    if let (Some(pool), Some(server)) = (config.pool, on) {
+        shared.closed(pool, server);
+    }
     let report = session.report();
     let silent = config.dont_log_null && report.from_client == 0 && report.from_server == 0;
     if config.tcplog && !silent {
@@ -70,65 +74,80 @@ struct Connection<'a, F: Fabric, L, C> {
 impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Connection<'_, F, L, C> {
     async fn run(&mut self, client: F::Stream) {
         let _in_pool = self.pool.and_then(|pool| self.shared.counts.hold(Key::Pool(pool), u32::MAX));
+        let mut client = Early::new(client);
         let mut step = self.feed(Event::Start);
-        let mut upstream = None;
         loop {
             step = match step {
-                Step::Connect { server, address } => {
-                    let event = match self.connect(server, address).await {
-                        Ok(stream) => {
-                            upstream = Some(stream);
-                            Event::Connected
+                Step::Connect { server, address } => match self.connect(&mut client, server, address).await {
+                    Ok(upstream) => {
+                        self.tally(server, true);
+                        let step = self.feed(Event::Connected);
+                        debug_assert_eq!(step, Step::Relay);
+                        return self.relay(Relay::new(client, upstream)).await;
+                    }
+                    Err(event) => {
+                        if let Event::ConnectFailed(_) = event {
+                            self.tally(server, false);
                         }
-                        Err(error) => Event::ConnectFailed(error),
-                    };
-                    self.tally(server, event == Event::Connected);
-                    self.feed(event)
-                }
-                Step::Pause => {
-                    self.until_deadline().await;
-                    self.feed(Event::Deadline)
-                }
-                Step::Relay => break,
+                        self.feed(event)
+                    }
+                },
                 Step::Finish { reset_client, .. } => {
                     if reset_client {
-                        self.shared.fabric.reset_on_drop(&client);
+                        self.shared.fabric.reset_on_drop(client.client());
                     }
                     return;
                 }
-                // Not given before the relay; waiting for the deadline is right for both.
-                Step::None | Step::ShutdownWrite(_) => {
-                    self.until_deadline().await;
-                    self.feed(Event::Deadline)
+                // Only a pause is given here; waiting for the deadline would be right for the others too.
+                Step::Pause | Step::None | Step::ShutdownWrite(_) | Step::Relay => {
+                    let event = self.meanwhile(&mut client, std::future::pending()).await;
+                    self.feed(event.unwrap_or(Event::Deadline))
                 }
             };
         }
-        if let Some(server) = upstream {
-            self.relay(client, server).await;
+    }
+
+    async fn connect(
+        &mut self,
+        client: &mut Early<F::Stream>,
+        server: ServerId,
+        address: SocketAddr,
+    ) -> Result<F::Stream, Event> {
+        self.server = Some((server, self.shared.counts.hold(Key::Server(server), u32::MAX)));
+        let shared = self.shared;
+        let mut connected = None;
+        let attempt = async {
+            let result = shared.fabric.connect(address).await;
+            connected = Some(result);
+        };
+        let event = self.meanwhile(client, attempt).await;
+        match (connected, event) {
+            (Some(Ok(stream)), _) => Ok(stream),
+            (Some(Err(error)), _) => Err(Event::ConnectFailed(why(&error))),
+            (None, event) => Err(event.unwrap_or(Event::ConnectFailed(ConnectError::TimedOut))),
         }
     }
 
-    async fn connect(&mut self, server: ServerId, address: SocketAddr) -> Result<F::Stream, ConnectError> {
-        self.server = Some((server, self.shared.counts.hold(Key::Server(server), u32::MAX)));
-        let result = tokio::select! { biased;
-            result = self.shared.fabric.connect(address) => result,
-            () = self.until_deadline() => return Err(ConnectError::TimedOut),
-        };
-        result.map_err(|error| {
-            let kind = error.kind();
-            if matches!(kind, io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset) {
-                ConnectError::Refused
-            } else if kind == io::ErrorKind::TimedOut {
-                ConnectError::TimedOut
-            } else {
-                ConnectError::Other
-            }
-        })
+    /// Waits for `attempt`, for the client's reset, which is returned, or for the session's deadline.
+    async fn meanwhile(
+        &mut self,
+        client: &mut Early<F::Stream>,
+        attempt: impl Future<Output = ()>,
+    ) -> Option<Event> {
+        let deadline = self.session.deadline().map(|at| self.shared.clock.instant(at));
+        let (session, clock) = (&mut *self.session, &self.shared.clock);
+        tokio::select! { biased;
+            () = attempt => None,
+            event = poll_fn(|cx| client.poll(cx, session, clock)) => Some(event),
+            () = sleep_until(deadline) => None,
+        }
     }
 
-    async fn relay(&mut self, client: F::Stream, server: F::Stream) {
-        let mut relay = Relay::new(client, server);
+    async fn relay(&mut self, mut relay: Relay<F::Stream>) {
         let mut view = self.pool.and_then(|pool| self.shared.watch(pool));
+        if let Some(view) = &mut view {
+            view.mark_changed(); // the server may have been marked down while it was being connected
+        }
         let finish = loop {
             let deadline = self.session.deadline().map(|at| self.shared.clock.instant(at));
             let session = &mut *self.session;
@@ -176,9 +195,16 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Connection<'_, F, L, C>
             self.shared.tally(pool, server, connected);
         }
     }
+}
 
-    async fn until_deadline(&self) {
-        sleep_until(self.session.deadline().map(|at| self.shared.clock.instant(at))).await;
+fn why(error: &io::Error) -> ConnectError {
+    let kind = error.kind();
+    if matches!(kind, io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset) {
+        ConnectError::Refused
+    } else if kind == io::ErrorKind::TimedOut {
+        ConnectError::TimedOut
+    } else {
+        ConnectError::Other
     }
 }
 

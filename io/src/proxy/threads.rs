@@ -122,3 +122,36 @@ impl DataPlane for Threads {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use standfast_core::id::FrontendId;
+
+    #[test]
+    fn one_order_more_than_a_worker_can_hold_is_answered_with_try_again() {
+        let (sender, _never_read) = channel(MAX_COMMANDS);
+        let (_, answers) = channel(1);
+        let mut threads =
+            Threads { workers: vec![sender], answers, waiting: BTreeMap::new(), early: VecDeque::new() };
+        let frontend = Arc::new(FrontendConfig {
+            id: FrontendId(1),
+            name: "f".into(),
+            binds: Vec::new(),
+            pool: None,
+            client: None,
+            max_connections: 0,
+            tcplog: false,
+            dont_log_null: false,
+            log: Vec::new(),
+        });
+        let most = u64::try_from(MAX_COMMANDS).unwrap();
+        for ticket in 0..most {
+            threads.listen(Ticket(ticket), frontend.clone(), true);
+        }
+        assert!(threads.early.is_empty());
+        threads.listen(Ticket(most), frontend, true);
+        let refused = Input::Done { ticket: Ticket(most), result: Err(Errno(libc::EAGAIN)) };
+        assert_eq!(threads.early, [refused]);
+    }
+}
