@@ -1,7 +1,5 @@
 //! What verdicts, orders and reloads make the pools say.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "a test names what it looks for")]
-
 use super::*;
 use crate::config::model::{Algorithm, PoolConfig, Redispatch, ServerConfig};
 use crate::event::ServerState;
