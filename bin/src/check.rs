@@ -16,7 +16,8 @@ pub const WARNINGS: u8 = 3;
 /// The language of each file, by its name and content.
 fn languages(files: &[String]) -> Vec<(Language, String)> {
     let guess = |path: &String| {
-        let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        let text =
+            std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         (load::guess_language(path, &text), path.clone())
     };
     files.iter().map(guess).collect()
@@ -29,7 +30,8 @@ pub fn read(
     config_id: Option<&String>,
     previous: Option<&standfast_core::config::model::Config>,
 ) -> Loaded {
-    let inputs: Vec<(Language, &str)> = files.iter().map(|(language, path)| (*language, path.as_str())).collect();
+    let inputs: Vec<(Language, &str)> =
+        files.iter().map(|(language, path)| (*language, path.as_str())).collect();
     let options = Options { config_id: config_id.cloned(), ..Options::default() };
     load::load(&inputs, &FsSource::default(), previous, &options)
 }

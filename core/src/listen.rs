@@ -71,8 +71,14 @@ impl Listeners {
     }
 
     /// The data plane's answer; false when the ticket is not one of ours.
-    pub(crate) fn on_done(&mut self, cx: &mut Context<'_>, ticket: Ticket, result: Result<(), Errno>) -> bool {
-        let Some((id, listener)) = self.all.iter_mut().find(|(_, listener)| listener.asked == Some(ticket)) else {
+    pub(crate) fn on_done(
+        &mut self,
+        cx: &mut Context<'_>,
+        ticket: Ticket,
+        result: Result<(), Errno>,
+    ) -> bool {
+        let Some((id, listener)) = self.all.iter_mut().find(|(_, listener)| listener.asked == Some(ticket))
+        else {
             return false;
         };
         listener.asked = None;
@@ -89,8 +95,12 @@ impl Listeners {
                 listener.open = false;
                 if listener.refused != Some(errno) {
                     listener.refused = Some(errno);
-                    let binds: Vec<_> = listener.config.binds.iter().map(|bind| format!("{}", bind.at)).collect();
-                    cx.out.tell(Event::Refused { what: format!("listening for {name} at {}", binds.join(", ")), errno });
+                    let binds: Vec<_> =
+                        listener.config.binds.iter().map(|bind| format!("{}", bind.at)).collect();
+                    cx.out.tell(Event::Refused {
+                        what: format!("listening for {name} at {}", binds.join(", ")),
+                        errno,
+                    });
                 }
                 cx.timers.arm(TimerKey::Listen(*id), cx.now + RETRY);
             }

@@ -156,7 +156,10 @@ impl Node {
             }
             self.drain();
         }
-        debug_assert!(self.timers.next().is_none_or(|(at, _)| at > self.now), "a timer re-arms itself for now");
+        debug_assert!(
+            self.timers.next().is_none_or(|(at, _)| at > self.now),
+            "a timer re-arms itself for now"
+        );
     }
 
     fn done(&mut self, ticket: Ticket, result: Result<(), Errno>) {

@@ -27,7 +27,6 @@ pub trait Observer {
 }
 
 /// What a node acts upon.
-#[derive(Debug)]
 pub struct Parts<H, D, F, S, C> {
     /// Links, addresses, packets.
     pub host: H,
@@ -83,7 +82,9 @@ impl<H: Host, D: DataPlane, F: Fabric, S: Scripts, C: Clock, O: Observer> Driver
             self.observer.action(now, self.node.config(), &action);
             let Parts { host, data, checker, .. } = &mut self.parts;
             match action {
-                Action::Advertise { on, from, to, hops, payload } => host.advertise(on, from, to, hops, payload),
+                Action::Advertise { on, from, to, hops, payload } => {
+                    host.advertise(on, from, to, hops, payload)
+                }
                 Action::Receive { ticket, on, at, open } => host.receive(ticket, on, at, open),
                 Action::Address { ticket, on, address, own, lease, how } => {
                     host.address(AddressRequest { ticket, on, address, own, lease, how });

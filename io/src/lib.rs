@@ -5,6 +5,7 @@
 //! [`proxy::DataPlane`].
 
 pub mod check;
+pub mod clock;
 pub mod driver;
 pub mod fabric;
 pub mod host;

@@ -67,8 +67,11 @@ fn packages_depend_on_each_other_only_along_the_arrows() {
 
 #[test]
 fn no_source_file_is_longer_than_the_limit() {
-    let long: Vec<_> =
-        texts().into_iter().map(|(name, text)| (name, text.lines().count())).filter(|(_, n)| *n > MAX_LINES).collect();
+    let long: Vec<_> = texts()
+        .into_iter()
+        .map(|(name, text)| (name, text.lines().count()))
+        .filter(|(_, n)| *n > MAX_LINES)
+        .collect();
     assert!(long.is_empty(), "over {MAX_LINES} lines: {long:?}");
 }
 
@@ -86,7 +89,12 @@ fn every_select_is_biased() {
 #[test]
 fn no_source_holds_an_unfinished_place() {
     for (name, text) in texts() {
-        for word in [concat!("to", "do!("), concat!("un", "implemented!("), concat!("#[", "ignore"), concat!("FIX", "ME")] {
+        for word in [
+            concat!("to", "do!("),
+            concat!("un", "implemented!("),
+            concat!("#[", "ignore"),
+            concat!("FIX", "ME"),
+        ] {
             assert!(!text.contains(word), "{name}: {word}");
         }
     }

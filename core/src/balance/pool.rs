@@ -108,7 +108,11 @@ impl Pool {
     }
 
     pub(crate) fn check_invariants(&self) {
-        debug_assert!(self.is_published(&self.view()), "{} stands otherwise than published", self.config.name);
+        debug_assert!(
+            self.is_published(&self.view()),
+            "{} stands otherwise than published",
+            self.config.name
+        );
         let (active, backup) = self.counts();
         debug_assert_eq!(self.usable, active + backup, "{} counts otherwise than told", self.config.name);
         debug_assert_eq!(self.servers.len(), self.config.servers.len());

@@ -88,7 +88,8 @@ impl Pools {
 
     /// Takes over a new configuration: what is unchanged keeps its state and says nothing.
     pub(crate) fn configure(&mut self, cx: &mut Context<'_>, config: &Config) {
-        let gone: Vec<PoolId> = self.pools.keys().filter(|id| !config.pools.contains_key(id)).copied().collect();
+        let gone: Vec<PoolId> =
+            self.pools.keys().filter(|id| !config.pools.contains_key(id)).copied().collect();
         for id in gone {
             self.pools.remove(&id);
             cx.out.act(Action::Publish { pool: id, view: None });

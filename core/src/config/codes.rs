@@ -3,10 +3,12 @@
 //! The tables stand with their languages; a code never changes its meaning and is never used again.
 
 use super::finding::Code;
-use super::keepalived;
+use super::{haproxy, keepalived, native};
 
 /// What `code` means, in a sentence or two.
 #[must_use]
 pub fn explain(code: Code) -> Option<&'static str> {
     keepalived::codes::explain(code)
+        .or_else(|| haproxy::codes::explain(code))
+        .or_else(|| native::codes::explain(code))
 }

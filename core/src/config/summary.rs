@@ -5,7 +5,9 @@
 //! failure to the other router's takeover.
 
 use super::finding::{Findings, Severity};
-use super::model::{Algorithm, CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked, Version};
+use super::model::{
+    Algorithm, CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked, Version,
+};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -38,7 +40,8 @@ pub fn summary(config: &Config, findings: &Findings) -> String {
 }
 
 fn address(config: &Config, instance: &InstanceConfig) -> String {
-    let shown: Vec<String> = instance.addresses.iter().take(4).map(|a| a.address.addr().to_string()).collect();
+    let shown: Vec<String> =
+        instance.addresses.iter().take(4).map(|a| a.address.addr().to_string()).collect();
     let more = instance.addresses.len().saturating_sub(4);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let held = if config.node.lease {
@@ -55,11 +58,12 @@ fn address(config: &Config, instance: &InstanceConfig) -> String {
     )
 }
 
-/// The kernel lifetime of an address: the largest whole seconds below the peers' time-out, at least one.
+/// The kernel lifetime of an address: the whole seconds within one interval less than the peers wait, at least one,
+/// at most a day. The same rule as `vrrp::lease_for`.
 fn lease(instance: &InstanceConfig) -> Duration {
     let election = &instance.election;
-    let limit = millis(election.interval).saturating_mul(u64::from(election.down_adverts));
-    Duration::from_secs((limit.saturating_sub(1) / 1000).max(1))
+    let room = millis(election.interval).saturating_mul(u64::from(election.down_adverts.saturating_sub(1)));
+    Duration::from_secs((room / 1000).clamp(1, 86_400))
 }
 
 /// The master-down interval in milliseconds: `down_adverts` intervals and the skew of `priority` (RFC 3768, RFC 9568 6.1).
@@ -96,14 +100,22 @@ fn servers(config: &Config, pool: &PoolConfig) -> String {
     let number = pool.servers.len();
     let Algorithm::RoundRobin = pool.algorithm;
     let start = format!("{number} server{} of {}", if number == 1 { "" } else { "s" }, pool.name);
-    let checks: Vec<&CheckConfig> =
-        pool.servers.iter().filter_map(|s| s.check.and_then(|id| config.checks.get(&id))).map(AsRef::as_ref).collect();
+    let checks: Vec<&CheckConfig> = pool
+        .servers
+        .iter()
+        .filter_map(|s| s.check.and_then(|id| config.checks.get(&id)))
+        .map(AsRef::as_ref)
+        .collect();
     let Some(first) = checks.first() else { return format!("{start} not checked") };
     let how = kind(&first.probe);
     let every = seconds(first.schedule.interval);
     let same = checks.iter().all(|c| kind(&c.probe) == how && c.schedule.interval == first.schedule.interval);
     let which = if checks.len() == number { String::new() } else { format!(", {} of them", checks.len()) };
-    if same { format!("{start}{which} checked by {how} every {every}") } else { format!("{start}{which} checked in different ways, the first by {how} every {every}") }
+    if same {
+        format!("{start}{which} checked by {how} every {every}")
+    } else {
+        format!("{start}{which} checked in different ways, the first by {how} every {every}")
+    }
 }
 
 fn kind(probe: &Probe) -> String {
@@ -123,11 +135,11 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// `3.61 s`: seconds, rounded up to three digits, never more than two decimals below a hundred.
+/// `3.61 s`: seconds, rounded to two decimals, from ten on to one.
 fn seconds(time: Duration) -> String {
     let millis = millis(time);
     let (unit, digits) = if millis >= 10_000 { (100, 1) } else { (10, 2) };
-    let parts = millis.div_ceil(unit);
+    let parts = millis.saturating_add(unit / 2) / unit;
     let whole = parts * unit / 1000;
     let rest = parts * unit % 1000 / unit;
     let text = format!("{whole}.{rest:0digits$}");
@@ -139,8 +151,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_are_rounded_up_and_short() {
-        for (ms, text) in [(3606, "3.61 s"), (33_606, "33.7 s"), (2000, "2 s"), (300, "0.3 s"), (10, "0.01 s"), (30_000, "30 s"), (0, "0 s"), (1000, "1 s"), (9_999, "10 s")] {
+    fn seconds_are_rounded_and_short() {
+        for (ms, text) in [
+            (3606, "3.61 s"),
+            (33_606, "33.6 s"),
+            (2000, "2 s"),
+            (300, "0.3 s"),
+            (10, "0.01 s"),
+            (30_000, "30 s"),
+            (0, "0 s"),
+            (1000, "1 s"),
+            (9_999, "10 s"),
+        ] {
             assert_eq!(seconds(Duration::from_millis(ms)), text);
         }
     }

@@ -122,7 +122,7 @@ impl Instance {
             Step::Hurry => {
                 self.heard.farewell = Some(advert.from);
                 // Never later than the running deadline: repeated farewells must not put a takeover off for ever.
-                let at = desk.from_when() + self.skew();
+                let at = desk.counting_from() + self.skew();
                 let at = self.clock.down_at.map_or(at, |running| running.min(at));
                 self.arm(desk, RouterTimer::MasterDown, at);
             }
@@ -149,7 +149,7 @@ impl Instance {
     fn accept(&mut self, desk: &mut Desk<'_, '_>, advert: &Advert) {
         self.learn(desk, advert);
         self.standing.wishes_master = false;
-        let at = desk.from_when() + self.master_down();
+        let at = desk.counting_from() + self.master_down();
         self.arm(desk, RouterTimer::MasterDown, at);
     }
 
@@ -199,7 +199,7 @@ impl Instance {
                 }
                 self.learn(desk, advert);
                 let why = Why::Better { from: advert.from, priority: advert.priority };
-                let at = desk.from_when() + self.master_down();
+                let at = desk.counting_from() + self.master_down();
                 self.enter_backup(desk, why, Parting::Silent, at);
                 Ripple::Yielded
             }

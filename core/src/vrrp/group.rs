@@ -48,7 +48,7 @@ impl Routers {
         });
         if !all {
             self.at_desk(cx, id, |instance, desk| {
-                let at = desk.from_when() + instance.master_down();
+                let at = desk.counting_from() + instance.master_down();
                 instance.arm(desk, RouterTimer::MasterDown, at);
             });
             return;
@@ -68,7 +68,7 @@ impl Routers {
         for other in self.others(id) {
             self.at_desk(cx, other, |instance, desk| {
                 if instance.role == Role::Master {
-                    let at = desk.from_when() + instance.master_down();
+                    let at = desk.counting_from() + instance.master_down();
                     instance.enter_backup(desk, Why::Group, Parting::Silent, at);
                 }
                 instance.standing.wishes_master = false;

@@ -212,7 +212,7 @@ impl Routers {
                         desk.tell(Event::AddressLost { name, on, address, then });
                     }
                     instance.clock.interval = instance.config.election.interval;
-                    let at = desk.from_when() + instance.skew();
+                    let at = desk.counting_from() + instance.skew();
                     instance.enter_backup(desk, why, Parting::Farewell, at);
                 });
             }

@@ -102,7 +102,7 @@ impl Routers {
         for id in half {
             self.at_desk(cx, id, |instance, desk| {
                 if instance.role == Role::Master {
-                    let at = desk.from_when() + instance.skew();
+                    let at = desk.counting_from() + instance.skew();
                     instance.enter_backup(desk, Why::Group, Parting::Farewell, at);
                 }
             });

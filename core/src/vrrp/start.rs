@@ -128,7 +128,7 @@ impl Routers {
         self.at_desk(cx, id, |instance, desk| {
             let wait = instance.first_wait(owners, is_member && !recovered);
             let why = if recovered { Why::Recovered } else { Why::Start };
-            let at = desk.from_when() + wait;
+            let at = desk.counting_from() + wait;
             instance.clock.interval = instance.config.election.interval;
             instance.enter_backup(desk, why, Parting::Silent, at);
             if recovered {

@@ -171,7 +171,7 @@ impl Desk<'_, '_> {
     }
 
     /// From when deadlines count: now, or the end of the start-up delay.
-    pub(super) fn from_when(&self) -> Time {
+    pub(super) fn counting_from(&self) -> Time {
         self.cx.now.max(self.world.quiet_until)
     }
 

@@ -1,6 +1,6 @@
 //! Runs health checks: TCP, the old SSL hello, TLS, HTTP, scripts.
 //!
-//! [`run`] carries one probe out and says how it ended; [`Checker`](checker::Checker) holds many runs at once for
+//! [`run`] carries one probe out and says how it ended; [`Checker`] holds many runs at once for
 //! the driver. What a run's outcome *means* is decided in `standfast_core::health`. Every run uses a connection of
 //! its own, which ends with a reset as haproxy's do, and holds at most [`http::MAX_ANSWER`] bytes of an answer.
 //! No run lasts longer than its `within`, whatever the peer does.

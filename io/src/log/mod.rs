@@ -1,4 +1,15 @@
 //! Lines for people: events on standard error, haproxy-style lines to the targets of haproxy.cfg.
+//!
+//! [`lines`] finds the words, [`Logger`] frames and sends them, [`EventLog`] joins the two.
+
+mod events;
+mod fold;
+mod frame;
+pub mod lines;
+mod sink;
+
+pub use events::{EventLog, Style};
+pub use sink::{Logger, MAX_WAITING};
 
 use standfast_core::config::model::LogTarget;
 

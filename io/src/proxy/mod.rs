@@ -1,5 +1,16 @@
 //! The TCP proxy: accepts, dials, relays, as `core::session` decides.
 
+mod counts;
+mod local;
+mod relay;
+mod serve;
+pub mod tcplog;
+mod threads;
+
+pub use local::{Local, OBSERVE_EVERY};
+pub use relay::SCRATCH;
+pub use threads::{MAX_COMMANDS, Threads};
+
 use standfast_core::balance::view::PoolView;
 use standfast_core::config::model::FrontendConfig;
 use standfast_core::id::{PoolId, Ticket};

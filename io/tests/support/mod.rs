@@ -40,9 +40,6 @@ impl Fabric for Plain {
     fn reset_on_drop(&self, stream: &TcpStream) {
         socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
-    fn descriptor(&self, _stream: &TcpStream) -> Option<i32> {
-        None
-    }
 }
 
 /// For checks that are no scripts.

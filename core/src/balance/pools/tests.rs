@@ -1,5 +1,7 @@
 //! What verdicts, orders and reloads make the pools say.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test names what it looks for")]
+
 use super::*;
 use crate::config::model::{Algorithm, PoolConfig, Redispatch, ServerConfig};
 use crate::event::ServerState;
@@ -92,7 +94,9 @@ fn words(actions: &[Action]) -> Vec<alloc::string::String> {
                 format!("view {} {marks}", view.version)
             }
             Action::Publish { view: None, .. } => "no view".into(),
-            Action::Event(Event::Server { state, active, backup, .. }) => format!("{state:?} {active}/{backup}"),
+            Action::Event(Event::Server { state, active, backup, .. }) => {
+                format!("{state:?} {active}/{backup}")
+            }
             Action::Event(Event::PoolEmpty { .. }) => "empty".into(),
             other => format!("{other:?}"),
         });
@@ -164,9 +168,9 @@ fn a_weight_above_the_limit_is_cut_and_zero_drains() {
     let (mut bench, _) = Bench::new(&config(alloc::vec![server(1, "a", 1)]));
     let mut set = |weight| {
         let ((), said) = bench.with(|p, cx| p.order_weight(cx, PoolId(1), ServerId(1), weight));
-        let weight = said.iter().find_map(|a| match a {
-            Action::Publish { view: Some(view), .. } => Some(view.servers[0].weight),
-            _ => None,
+        let weight = said.iter().find_map(|a| {
+            let Action::Publish { view: Some(view), .. } = a else { return None };
+            Some(view.servers[0].weight)
         });
         (weight, words(&said))
     };
@@ -179,9 +183,9 @@ fn shutdown_is_asked_for_only_when_down_and_configured() {
     let mut quick = server(1, "a", 1);
     quick.shutdown_when_down = true;
     let (mut bench, _) = Bench::new(&config(alloc::vec![quick, server(2, "b", 1)]));
-    let shutdown = |said: &[Action]| match &said[0] {
-        Action::Publish { view: Some(view), .. } => [view.servers[0].shutdown, view.servers[1].shutdown],
-        other => panic!("{other:?}"),
+    let shutdown = |said: &[Action]| {
+        let Action::Publish { view: Some(view), .. } = &said[0] else { panic!("{said:?}") };
+        [view.servers[0].shutdown, view.servers[1].shutdown]
     };
     assert_eq!(shutdown(&bench.verdict(1, false)), [true, false]);
     assert_eq!(shutdown(&bench.verdict(2, false)), [true, false]);

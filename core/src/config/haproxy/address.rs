@@ -30,14 +30,40 @@ pub(super) fn is_address(line: &Line, index: usize) -> bool {
 
 /// Other kinds of socket, all refused with their prefix or first character.
 const OTHER: &[&str] = &[
-    "unix@", "uxst@", "uxdg@", "abns@", "abnsz@", "fd@", "sockpair@", "quic4@", "quic6@", "quic@", "udp@", "udp4@",
-    "udp6@", "rhttp@", "rev@", "mptcp@", "mptcp4@", "mptcp6@", "stdout", "stderr", "ring@", "/",
+    "unix@",
+    "uxst@",
+    "uxdg@",
+    "abns@",
+    "abnsz@",
+    "fd@",
+    "sockpair@",
+    "quic4@",
+    "quic6@",
+    "quic@",
+    "udp@",
+    "udp4@",
+    "udp6@",
+    "rhttp@",
+    "rev@",
+    "mptcp@",
+    "mptcp4@",
+    "mptcp6@",
+    "stdout",
+    "stderr",
+    "ring@",
+    "/",
 ];
 
 /// Host and ports of `text`, which stands at `word`.
-pub(super) fn parse(reader: &mut Reader<'_>, line: &Line, word: usize, text: &str) -> Option<(IpAddr, Ports)> {
+pub(super) fn parse(
+    reader: &mut Reader<'_>,
+    line: &Line,
+    word: usize,
+    text: &str,
+) -> Option<(IpAddr, Ports)> {
     if let Some(prefix) = OTHER.iter().find(|prefix| text.starts_with(**prefix)) {
-        let message = format!("addresses of the kind `{prefix}...` are not served, only IPv4, IPv6 and host names");
+        let message =
+            format!("addresses of the kind `{prefix}...` are not served, only IPv4, IPv6 and host names");
         reader.error(codes::BAD_ADDRESS, line, word, message, None);
         return None;
     }

@@ -7,7 +7,7 @@ use super::address::{self, Ports};
 use super::codes;
 use super::lex::Line;
 use super::reader::Reader;
-use crate::config::finding::{Severity, Span, nearest};
+use crate::config::finding::{Severity, Span};
 use crate::config::model::Expect;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -61,6 +61,15 @@ impl Checks {
     }
 }
 
+impl Checks {
+    /// haproxy keeps a set of rules per section: the first own line drops the inherited set as a whole.
+    fn forget_http(&mut self) {
+        self.send = None;
+        self.expect = None;
+        self.http_connect = None;
+    }
+}
+
 /// A request; empty strings are not given.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Request {
@@ -91,10 +100,19 @@ fn choose(reader: &mut Reader<'_>, line: &Line, kind: Kind) {
     let checks = &mut reader.draft().checks;
     let lost = checks.option.replace(here).filter(|(name, _)| name.as_str() != line.word(1));
     let rule = core::mem::replace(&mut checks.kind, kind);
+    if kind == Kind::Http && checks.http_rule.is_none() {
+        checks.forget_http();
+    }
+    if kind == Kind::Tcp && checks.tcp_rule.is_none() {
+        checks.tcp_connect = None;
+    }
     let asked = core::mem::take(&mut checks.asked);
     let Some((name, span)) = lost else { return };
     checks.told |= rule == Kind::Http;
-    let message = format!("`option {name}` is lost: `option {}` in line {number} is written later and replaces it", line.word(1));
+    let message = format!(
+        "`option {name}` is lost: `option {}` in line {number} is written later and replaces it",
+        line.word(1)
+    );
     let path = [checks.send.as_ref().map(|send| send.uri.clone()), Some(asked.uri)]
         .into_iter()
         .flatten()
@@ -132,7 +150,20 @@ pub(super) fn httpchk(reader: &mut Reader<'_>, line: &Line) {
         version(reader, line, &mut asked);
     }
     reader.ends(line, 5);
-    reader.draft().checks.asked = asked;
+    let checks = &mut reader.draft().checks;
+    // Written below an `http-check send`, the words of the option win over those of the rule.
+    if let Some(send) = &mut checks.send {
+        for (own, below) in [
+            (&mut send.method, &asked.method),
+            (&mut send.uri, &asked.uri),
+            (&mut send.version, &asked.version),
+        ] {
+            if !below.is_empty() {
+                own.clear();
+            }
+        }
+    }
+    checks.asked = asked;
 }
 
 /// The version, and the headers that old files hide behind it (`HTTP/1.1\r\nHost:\ name`).
@@ -152,7 +183,9 @@ fn version(reader: &mut Reader<'_>, line: &Line, asked: &mut Request) {
     reader.warn(codes::NO_EFFECT, line, 4, message, help);
     for header in headers.split("\r\n").filter(|header| !header.is_empty()).take(MAX_HEADERS) {
         match header.split_once(':') {
-            Some((name, value)) => asked.headers.push((name.trim().to_ascii_lowercase(), value.trim().into())),
+            Some((name, value)) => {
+                asked.headers.push((name.trim().to_ascii_lowercase(), value.trim().into()))
+            }
             None => {
                 let message = "a header behind the version has no colon".into();
                 reader.error(codes::BAD_VALUE, line, 4, message, None);
@@ -182,7 +215,15 @@ pub(super) fn tcp_option(reader: &mut Reader<'_>, line: &Line) {
 /// `http-check ...`.
 pub(super) fn http_check(reader: &mut Reader<'_>, line: &Line) {
     let at = reader.at(line, 0);
-    reader.draft().checks.http_rule.get_or_insert(at);
+    let checks = &mut reader.draft().checks;
+    if checks.http_rule.is_none() {
+        if checks.option.is_none() {
+            // Even what an inherited `option httpchk` asks goes with it.
+            checks.forget_http();
+            checks.asked = Request::default();
+        }
+        checks.http_rule = Some(at);
+    }
     match line.word(1) {
         "connect" => {
             if reader.draft().checks.http_connect.is_some() {
@@ -195,7 +236,9 @@ pub(super) fn http_check(reader: &mut Reader<'_>, line: &Line) {
         "send" => send(reader, line),
         "expect" => expect(reader, line),
         "comment" => {}
-        "disable-on-404" => refused(reader, line, "a server that answers 404 would be down instead of drained"),
+        "disable-on-404" => {
+            refused(reader, line, "a server that answers 404 would be down instead of drained")
+        }
         "send-state" => {
             let message = "`send-state` has no effect: the server is not told its own state".into();
             reader.warn(codes::NO_EFFECT, line, 1, message, None);
@@ -205,8 +248,17 @@ pub(super) fn http_check(reader: &mut Reader<'_>, line: &Line) {
             reader.needs(line, 1, "a rule: connect, send or expect");
         }
         other => {
-            let known = ["connect", "send", "expect", "comment", "disable-on-404", "send-state", "set-var", "unset-var"];
-            let help = nearest(other, known).map(|near| format!("did you mean `{near}`?"));
+            let known = [
+                "connect",
+                "send",
+                "expect",
+                "comment",
+                "disable-on-404",
+                "send-state",
+                "set-var",
+                "unset-var",
+            ];
+            let help = reader.near(other, known).map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{other}` is not a rule of `http-check`");
             reader.error(codes::UNKNOWN_KEYWORD, line, 1, message, help.as_deref());
         }
@@ -221,7 +273,11 @@ fn refused(reader: &mut Reader<'_>, line: &Line, effect: &str) {
 /// `tcp-check ...`: a connect alone is served.
 pub(super) fn tcp_check(reader: &mut Reader<'_>, line: &Line) {
     let at = reader.at(line, 0);
-    reader.draft().checks.tcp_rule.get_or_insert(at);
+    let checks = &mut reader.draft().checks;
+    if checks.tcp_rule.is_none() {
+        checks.tcp_connect = None;
+        checks.tcp_rule = Some(at);
+    }
     match line.word(1) {
         "connect" => {
             if reader.draft().checks.tcp_connect.is_some() {
@@ -235,12 +291,17 @@ pub(super) fn tcp_check(reader: &mut Reader<'_>, line: &Line) {
         "" => {
             reader.needs(line, 1, "a rule: connect");
         }
-        "send" | "send-lf" | "send-binary" | "send-binary-lf" | "expect" | "set-var" | "set-var-fmt" | "unset-var" => {
-            refused(reader, line, "the check would end after the connect, and a sick server would stay in use");
+        "send" | "send-lf" | "send-binary" | "send-binary-lf" | "expect" | "set-var" | "set-var-fmt"
+        | "unset-var" => {
+            refused(
+                reader,
+                line,
+                "the check would end after the connect, and a sick server would stay in use",
+            );
         }
         other => {
             let known = ["connect", "send", "send-binary", "expect", "comment", "set-var", "unset-var"];
-            let help = nearest(other, known).map(|near| format!("did you mean `{near}`?"));
+            let help = reader.near(other, known).map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{other}` is not a rule of `tcp-check`");
             reader.error(codes::UNKNOWN_KEYWORD, line, 1, message, help.as_deref());
         }
@@ -286,8 +347,9 @@ fn connect(reader: &mut Reader<'_>, line: &Line) -> Connect {
                 reader.error(codes::CHECK_REFUSED, line, index, message, None);
             }
             _ => {
-                let known = ["default", "ssl", "linger", "sni", "alpn", "port", "addr", "send-proxy", "via-socks4"];
-                let help = nearest(word, known).map(|near| format!("did you mean `{near}`?"));
+                let known =
+                    ["default", "ssl", "linger", "sni", "alpn", "port", "addr", "send-proxy", "via-socks4"];
+                let help = reader.near(word, known).map(|near| format!("did you mean `{near}`?"));
                 let message = format!("`{word}` is not a word of `connect`");
                 reader.error(codes::UNKNOWN_KEYWORD, line, index, message, help.as_deref());
                 break;
@@ -310,7 +372,8 @@ fn send(reader: &mut Reader<'_>, line: &Line) {
         let word = line.word(index);
         let takes = if word == "hdr" { 2 } else { 1 };
         if line.words.len() <= index + takes {
-            let message = format!("`{word}` needs {}", if takes == 2 { "a name and a value" } else { "a value" });
+            let message =
+                format!("`{word}` needs {}", if takes == 2 { "a name and a value" } else { "a value" });
             reader.error(codes::MISSING_ARGUMENT, line, index + 1, message, None);
             break;
         }
@@ -327,7 +390,8 @@ fn send(reader: &mut Reader<'_>, line: &Line) {
                 reader.error(codes::BAD_VALUE, line, index + 1, message, Some("write HTTP/1.0 or HTTP/1.1"));
             }
             "hdr" if line.word(index + 2).contains('%') => {
-                let message = "a header value with `%` is not served: log-format variables have no value in checks";
+                let message =
+                    "a header value with `%` is not served: log-format variables have no value in checks";
                 reader.error(codes::CHECK_REFUSED, line, index + 2, message.into(), None);
             }
             "hdr" => send.headers.push((value.to_ascii_lowercase(), line.word(index + 2).into())),
@@ -339,7 +403,7 @@ fn send(reader: &mut Reader<'_>, line: &Line) {
             }
             _ => {
                 let known = ["meth", "uri", "ver", "hdr", "body", "comment", "uri-lf", "body-lf"];
-                let help = nearest(word, known).map(|near| format!("did you mean `{near}`?"));
+                let help = reader.near(word, known).map(|near| format!("did you mean `{near}`?"));
                 let message = format!("`{word}` is not a word of `http-check send`");
                 reader.error(codes::UNKNOWN_KEYWORD, line, index, message, help.as_deref());
                 break;
@@ -356,7 +420,14 @@ fn expect(reader: &mut Reader<'_>, line: &Line) {
     // Final states and comments do not change the verdict of a TCP pool; only the texts shown for it.
     while matches!(
         line.word(index),
-        "comment" | "ok-status" | "error-status" | "tout-status" | "on-success" | "on-error" | "status-code" | "min-recv"
+        "comment"
+            | "ok-status"
+            | "error-status"
+            | "tout-status"
+            | "on-success"
+            | "on-error"
+            | "status-code"
+            | "min-recv"
     ) {
         if matches!(line.word(index), "ok-status" | "error-status" | "tout-status" | "min-recv") {
             let message = format!("`{}` is not served: the verdict might differ", line.word(index));
@@ -377,10 +448,16 @@ fn expect(reader: &mut Reader<'_>, line: &Line) {
         "string" => Some(Expect::Body { text: line.word(index + 1).into(), negated }),
         "rstatus" | "rstring" | "hdr" | "fhdr" | "string-lf" => {
             let message = format!("`expect {kind}` is not served: a sick server might stay in use");
-            return reader.error(codes::CHECK_REFUSED, line, index, message, Some("use `status` or `string`"));
+            return reader.error(
+                codes::CHECK_REFUSED,
+                line,
+                index,
+                message,
+                Some("use `status` or `string`"),
+            );
         }
         other => {
-            let help = nearest(other, ["status", "string", "rstatus", "rstring"]);
+            let help = reader.near(other, ["status", "string", "rstatus", "rstring"]);
             let help = help.map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{other}` is not something to expect");
             return reader.error(codes::UNKNOWN_KEYWORD, line, index, message, help.as_deref());

@@ -5,6 +5,7 @@ use super::codes;
 use super::draft::{Proxy, Timed};
 use super::reader::Reader;
 use crate::config::finding::Severity;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use core::time::Duration;
 
@@ -13,14 +14,21 @@ const IDLE: Duration = Duration::from_secs(300);
 
 /// A bind line and a server on this very host at the same port: only one of the two can have it.
 pub(super) fn ports(reader: &mut Reader<'_>, proxies: &[Proxy]) {
+    if proxies.iter().all(|proxy| proxy.servers.is_empty()) {
+        return;
+    }
     let local = reader.source.resolve(&reader.source.host());
+    let mut exact = BTreeMap::new();
+    let mut here = BTreeMap::new();
+    for server in proxies.iter().flat_map(|proxy| &proxy.servers) {
+        exact.entry(server.address).or_insert(server);
+        if server.address.ip().is_loopback() || local.contains(&server.address.ip()) {
+            here.entry(server.address.port()).or_insert(server);
+        }
+    }
     for (bind, at) in proxies.iter().flat_map(|proxy| &proxy.binds) {
-        let clash = proxies.iter().flat_map(|proxy| &proxy.servers).find(|server| {
-            let ip = server.address.ip();
-            let here = ip.is_loopback() || ip == bind.at.ip() || local.contains(&ip);
-            let covered = bind.at.ip().is_unspecified() || bind.at.ip() == ip;
-            here && covered && server.address.port() == bind.at.port()
-        });
+        let any = bind.at.ip().is_unspecified();
+        let clash = if any { here.get(&bind.at.port()) } else { exact.get(&bind.at) };
         if let Some(server) = clash {
             let port = bind.at.port();
             let message = format!(
@@ -53,12 +61,14 @@ pub(super) fn healthz(reader: &mut Reader<'_>, proxy: &Proxy) {
     if checks.kind != Kind::Http {
         return;
     }
-    let asked = [checks.send.as_ref(), Some(&checks.asked)].into_iter().flatten().find(|asked| !asked.uri.is_empty());
+    let asked =
+        [checks.send.as_ref(), Some(&checks.asked)].into_iter().flatten().find(|asked| !asked.uri.is_empty());
     if let Some(asked) = asked.filter(|asked| asked.uri == "/healthz")
         && let Some(at) = &asked.uri_at
     {
         let message = "/healthz of the Kubernetes API server is deprecated since 1.16".into();
-        let help = "ask /readyz: it fails while the server starts and stops, when it should get no connections";
+        let help =
+            "ask /readyz: it fails while the server starts and stops, when it should get no connections";
         reader.say(Severity::Note, codes::HEALTHZ, at.clone(), message, Some(help));
     }
 }

@@ -8,7 +8,6 @@ use super::draft::ProxyKind;
 use super::lex::{Line, Prefix};
 use super::reader::Reader;
 use super::{check, global, logging, server, settings};
-use crate::config::finding::nearest;
 use alloc::format;
 
 /// What is done with a keyword.
@@ -342,7 +341,9 @@ pub(super) fn run_global(reader: &mut Reader<'_>, line: &Line) {
     let exact = GLOBAL.iter().find(|(name, _)| *name == word);
     let found = exact.or_else(|| GLOBAL_FAMILIES.iter().find(|(start, _)| word.starts_with(start)));
     let Some((_, act)) = found else {
-        let help = nearest(word, GLOBAL.iter().map(|(name, _)| *name)).map(|near| format!("did you mean `{near}`?"));
+        let help = reader
+            .near(word, GLOBAL.iter().map(|(name, _)| *name))
+            .map(|near| format!("did you mean `{near}`?"));
         let elsewhere = PROXY.iter().any(|(name, _, _)| *name == word) || word == "option";
         let message = if elsewhere {
             format!("`{word}` does not belong into the global section")
@@ -354,7 +355,12 @@ pub(super) fn run_global(reader: &mut Reader<'_>, line: &Line) {
     };
     let negatable = matches!(
         word,
-        "log" | "busy-polling" | "set-dumpable" | "strict-limits" | "insecure-fork-wanted" | "numa-cpu-mapping"
+        "log"
+            | "busy-polling"
+            | "set-dumpable"
+            | "strict-limits"
+            | "insecure-fork-wanted"
+            | "numa-cpu-mapping"
     );
     if line.prefix == Prefix::No && !negatable || line.prefix == Prefix::Default {
         return no_prefix(reader, line, 0);
@@ -370,7 +376,7 @@ pub(super) fn run_proxy(reader: &mut Reader<'_>, line: &Line) {
     }
     let Some((_, place, act)) = PROXY.iter().find(|(name, _, _)| *name == word) else {
         let all = PROXY.iter().map(|(name, _, _)| *name).chain(["option"]);
-        let mut help = nearest(word, all).map(|near| format!("did you mean `{near}`?"));
+        let mut help = reader.near(word, all).map(|near| format!("did you mean `{near}`?"));
         if OPTION.iter().any(|(name, ..)| *name == word) {
             help = Some(format!("did you mean `option {word}`?"));
         } else if GLOBAL.iter().any(|(name, _)| *name == word) {
@@ -394,7 +400,9 @@ fn run_option(reader: &mut Reader<'_>, line: &Line) {
     }
     let word = line.word(1);
     let Some((_, place, negatable, act)) = OPTION.iter().find(|(name, ..)| *name == word) else {
-        let help = nearest(word, OPTION.iter().map(|(name, ..)| *name)).map(|near| format!("did you mean `option {near}`?"));
+        let help = reader
+            .near(word, OPTION.iter().map(|(name, ..)| *name))
+            .map(|near| format!("did you mean `option {near}`?"));
         let message = format!("`{word}` is not an option");
         return reader.error(codes::UNKNOWN_KEYWORD, line, 1, message, help.as_deref());
     };
@@ -438,7 +446,8 @@ fn fits(reader: &mut Reader<'_>, line: &Line, place: Place, word: usize) -> bool
         return true;
     }
     let name = line.word(word);
-    let fatal = kind == ProxyKind::Defaults || matches!(name, "bind" | "server" | "server-template" | "use_backend");
+    let fatal =
+        kind == ProxyKind::Defaults || matches!(name, "bind" | "server" | "server-template" | "use_backend");
     let message = format!("`{name}` does not belong into a {} section", kind.as_str());
     if fatal {
         reader.error(codes::MISPLACED, line, word, message, None);

@@ -11,12 +11,13 @@ use alloc::vec::Vec;
 use core::iter::Peekable;
 use core::str::Chars;
 
-/// The longest line, in bytes. haproxy's buffer starts at 2048 and grows; this is where we stop.
-pub(super) const MAX_LINE: usize = 65_536;
+/// The longest line, in bytes. haproxy's buffer starts at 2048 and grows; we stop here, since each checked server
+/// gets a copy of its section's request.
+pub(super) const MAX_LINE: usize = 8192;
 /// The most words of a line.
 pub(super) const MAX_WORDS: usize = 64;
 /// The most text that one line may become by its variables, in bytes.
-pub(super) const MAX_EXPANDED: usize = 65_536;
+pub(super) const MAX_EXPANDED: usize = 8192;
 
 /// A variable in braces, or with a bare `$`, that was written outside of quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -395,18 +396,20 @@ mod tests {
 
     #[test]
     fn quotes_and_escapes_mean_what_they_mean_in_haproxy() {
-        assert_eq!(texts(r#"a\ b "c\"d" 'e\n$HOST' "\$HOST" x\x41y"#), vec![
-            "a b", "c\"d", "e\\n$HOST", "$HOST", "xAy"
-        ]);
+        assert_eq!(
+            texts(r#"a\ b "c\"d" 'e\n$HOST' "\$HOST" x\x41y"#),
+            vec!["a b", "c\"d", "e\\n$HOST", "$HOST", "xAy"]
+        );
         assert_eq!(texts(r#"HTTP/1.1\r\nHost:\ x \d+"#), vec!["HTTP/1.1\r\nHost: x", "\\d+"]);
         assert_eq!(texts(r#"a"" b'' """#.trim_end_matches('"')), vec!["a", "b"]);
     }
 
     #[test]
     fn variables_live_in_double_quotes_only() {
-        assert_eq!(texts(r#""$HOST:1" "${HOST}:2" "${NONE-dflt}" "${EMPTY-dflt}" $HOST"#), vec![
-            "192.0.2.7:1", "192.0.2.7:2", "dflt", "", "$HOST"
-        ]);
+        assert_eq!(
+            texts(r#""$HOST:1" "${HOST}:2" "${NONE-dflt}" "${EMPTY-dflt}" $HOST"#),
+            vec!["192.0.2.7:1", "192.0.2.7:2", "dflt", "", "$HOST"]
+        );
         assert_eq!(texts(r#""${LIST[*]}" "${LIST}""#), vec!["a", "b", "c", "a b  c"]);
         let error = words("x \"${NONE}\"", &lookup).expect_err("unset");
         assert_eq!((error.column, error.width, error.kind), (4, 7, LexErrorKind::Unset));

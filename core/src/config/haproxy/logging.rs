@@ -4,7 +4,6 @@ use super::address::{self, Ports};
 use super::codes;
 use super::lex::{Line, Prefix};
 use super::reader::{At, Reader};
-use crate::config::finding::nearest;
 use crate::config::model::{LogFormat, LogTarget, LogTo};
 use alloc::format;
 use alloc::string::String;
@@ -16,8 +15,9 @@ pub(super) const MAX_TARGETS: usize = 32;
 
 /// Syslog facilities, by number.
 pub(super) const FACILITIES: [&str; 24] = [
-    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "auth2", "ftp", "ntp", "audit",
-    "alert", "cron2", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "auth2", "ftp", "ntp",
+    "audit", "alert", "cron2", "local0", "local1", "local2", "local3", "local4", "local5", "local6",
+    "local7",
 ];
 
 /// Syslog levels, by number.
@@ -110,7 +110,7 @@ fn one_of(reader: &mut Reader<'_>, line: &Line, index: usize, all: &[&str], what
     if let Some(at) = all.iter().position(|known| *known == word) {
         return u8::try_from(at).ok();
     }
-    let help = nearest(word, all.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+    let help = reader.near(word, all.iter().copied()).map(|near| format!("did you mean `{near}`?"));
     let message = format!("`{word}` is not a {what}");
     reader.error(codes::BAD_VALUE, line, index, message, help.as_deref());
     None
@@ -124,7 +124,8 @@ fn format_of(reader: &mut Reader<'_>, line: &Line, index: usize) -> Option<LogFo
         "short" => Some(LogFormat::Short),
         "raw" => Some(LogFormat::Raw),
         other @ ("priority" | "timed" | "iso") => {
-            let message = format!("log format `{other}` is not served: programs that read the lines would not find it");
+            let message =
+                format!("log format `{other}` is not served: programs that read the lines would not find it");
             reader.error(codes::REFUSED, line, index, message, Some("use short, raw, rfc3164 or rfc5424"));
             None
         }
@@ -150,7 +151,8 @@ fn to(reader: &mut Reader<'_>, line: &Line) -> Option<LogTo> {
     }
     let refused = ["ring@", "fd@", "abns@", "sockpair@", "tcp@", "tcp4@", "tcp6@"];
     if let Some(kind) = refused.iter().find(|kind| text.starts_with(**kind)) {
-        let message = format!("log targets of the kind `{kind}...` are not served: their lines would be lost");
+        let message =
+            format!("log targets of the kind `{kind}...` are not served: their lines would be lost");
         reader.error(codes::REFUSED, line, 1, message, Some("use a path, stdout, stderr or ADDRESS:PORT"));
         return None;
     }

@@ -4,7 +4,7 @@ use super::codes;
 use super::draft::{LineFormat, Named, Proxy, ProxyKind, Server};
 use super::reader::Reader;
 use super::{hints, probe};
-use crate::config::finding::{Severity, nearest};
+use crate::config::finding::Severity;
 use crate::config::model::{Config, FrontendConfig, PoolConfig, ServerConfig};
 use crate::config::names::Kind;
 use crate::id::{CheckId, FrontendId, PoolId, ServerId};
@@ -30,8 +30,11 @@ pub(super) fn lower(reader: &mut Reader<'_>, config: &mut Config) {
             pool(reader, config, proxy, &mut authorities);
         }
     }
-    let backends: BTreeMap<&str, &Proxy> =
-        proxies.iter().filter(|proxy| proxy.kind.serves()).map(|proxy| (proxy.name.as_ref(), proxy)).collect();
+    let backends: BTreeMap<&str, &Proxy> = proxies
+        .iter()
+        .filter(|proxy| proxy.kind.serves())
+        .map(|proxy| (proxy.name.as_ref(), proxy))
+        .collect();
     for proxy in proxies.iter().filter(|proxy| proxy.kind.listens() && live(proxy)) {
         frontend(reader, config, proxy, &backends);
     }
@@ -165,7 +168,8 @@ fn one_server(
 
 fn missing(reader: &mut Reader<'_>, proxy: &Proxy, name: &str, there: bool) {
     if !there {
-        let message = format!("`timeout {name}` is missing in `{}`: dead connections stay for ever", proxy.name);
+        let message =
+            format!("`timeout {name}` is missing in `{}`: dead connections stay for ever", proxy.name);
         reader.say(Severity::Warning, codes::NO_TIMEOUT, proxy.at.clone(), message, None);
     }
 }
@@ -188,8 +192,17 @@ fn frontend(reader: &mut Reader<'_>, config: &mut Config, proxy: &Proxy, backend
         LineFormat::Short => false,
         LineFormat::Tcp => true,
         LineFormat::Http(at) => {
-            let message = format!("`option httplog` is not possible in `{}`, which is in TCP mode: `tcplog` is used", proxy.name);
-            reader.say(Severity::Warning, codes::HTTP_LOG, at.clone(), message, Some("write `option tcplog` in it"));
+            let message = format!(
+                "`option httplog` is not possible in `{}`, which is in TCP mode: `tcplog` is used",
+                proxy.name
+            );
+            reader.say(
+                Severity::Warning,
+                codes::HTTP_LOG,
+                at.clone(),
+                message,
+                Some("write `option tcplog` in it"),
+            );
             true
         }
     };
@@ -207,7 +220,9 @@ fn frontend(reader: &mut Reader<'_>, config: &mut Config, proxy: &Proxy, backend
         id,
         name: proxy.name.clone(),
         binds: proxy.binds.iter().map(|(bind, _)| bind.clone()).collect(),
-        pool: target.filter(|target| live(target)).map(|target| PoolId(config.names.id(Kind::Pool, &target.name))),
+        pool: target
+            .filter(|target| live(target))
+            .map(|target| PoolId(config.names.id(Kind::Pool, &target.name))),
         client: tunnel.or(draft.timeouts.client.as_ref()).map(|timed| timed.value),
         max_connections: draft.max_connections,
         tcplog,
@@ -218,7 +233,11 @@ fn frontend(reader: &mut Reader<'_>, config: &mut Config, proxy: &Proxy, backend
 }
 
 /// The proxy that serves the connections of this one.
-fn target<'a>(reader: &mut Reader<'_>, proxy: &'a Proxy, backends: &BTreeMap<&str, &'a Proxy>) -> Option<&'a Proxy> {
+fn target<'a>(
+    reader: &mut Reader<'_>,
+    proxy: &'a Proxy,
+    backends: &BTreeMap<&str, &'a Proxy>,
+) -> Option<&'a Proxy> {
     let mut named: Option<&Named> = proxy.first.as_ref().or(proxy.draft.backend.as_ref());
     if proxy.kind == ProxyKind::Listen {
         // A listen section with servers of its own needs no backend; what is named elsewhere counts before them.
@@ -235,7 +254,8 @@ fn target<'a>(reader: &mut Reader<'_>, proxy: &'a Proxy, backends: &BTreeMap<&st
     };
     let found = backends.get(named.name.as_str()).copied();
     if found.is_none() {
-        let help = nearest(&named.name, backends.keys().copied()).map(|near| format!("did you mean `{near}`?"));
+        let help =
+            reader.near(&named.name, backends.keys().copied()).map(|near| format!("did you mean `{near}`?"));
         let message = format!("there is no backend `{}`", named.name);
         reader.say(Severity::Error, codes::UNKNOWN_BACKEND, named.at.clone(), message, help.as_deref());
     }

@@ -35,7 +35,13 @@ use reader::{At, Reader};
 pub use codes::explain;
 
 /// Reads `path` into `config`: its frontends, pools, server checks, and what concerns the process.
-pub fn read(path: &str, source: &dyn Source, config: &mut Config, findings: &mut Findings, _options: &Options) {
+pub fn read(
+    path: &str,
+    source: &dyn Source,
+    config: &mut Config,
+    findings: &mut Findings,
+    _options: &Options,
+) {
     let bytes = match source.read(path) {
         Ok(bytes) => bytes,
         Err(why) => return findings.push(unreadable(path, &why)),
@@ -78,7 +84,12 @@ fn lines(reader: &mut Reader<'_>, bytes: &[u8]) {
         };
         if raw.ends_with(b"\r") && !crlf {
             crlf = true;
-            let span = reader.span_of(number, &reader::shown(&String::from_utf8_lossy(&raw[..raw.len().min(lex::MAX_LINE)])), 1, 1);
+            let span = reader.span_of(
+                number,
+                &reader::shown(&String::from_utf8_lossy(&raw[..raw.len().min(lex::MAX_LINE)])),
+                1,
+                1,
+            );
             let message = "lines end in CR LF; the CR is read as a blank".into();
             reader.say(Severity::Note, codes::CRLF, span, message, None);
         }
@@ -108,7 +119,9 @@ fn unreadable(path: &str, why: &ReadError) -> Finding {
         ReadError::TooLarge => {
             (format!("the file is larger than {} MiB", super::source::MAX_FILE / 1024 / 1024), None)
         }
-        ReadError::Refused(why) => (format!("the file cannot be read: {why}"), Some("see its owner and mode".into())),
+        ReadError::Refused(why) => {
+            (format!("the file cannot be read: {why}"), Some("see its owner and mode".into()))
+        }
     };
     let code: Code = codes::UNREADABLE;
     Finding { severity: Severity::Error, code, span: Span::whole(path), message, help }

@@ -29,12 +29,30 @@ pub(super) fn rules(reader: &mut Reader<'_>, proxy: &Proxy) {
         let help = format!("write `{option}` below any other check option, or remove the rule");
         reader.say(Severity::Warning, codes::CHECK_UNUSED, at.clone(), message, Some(&help));
     }
+    if checks.kind == Kind::Http
+        && checks.option.is_none()
+        && checks.send.is_none()
+        && let Some(at) = &checks.http_rule
+    {
+        let message = format!(
+            "rules of its own drop the inherited `option httpchk`: haproxy asks the servers of `{}` nothing and finds them down",
+            proxy.name
+        );
+        let help = Some("write `option httpchk` with its request in this section too");
+        reader.say(Severity::Error, codes::CHECK_REFUSED, at.clone(), message, help);
+    }
     if proxy.servers.iter().all(|server| !server.params.check)
         && let Some((name, at)) = &checks.option
         && !proxy.servers.is_empty()
     {
         let message = format!("`option {name}` has no effect: no server of `{}` has `check`", proxy.name);
-        reader.say(Severity::Warning, codes::NOT_CHECKED, at.clone(), message, Some("add `check` to the servers"));
+        reader.say(
+            Severity::Warning,
+            codes::NOT_CHECKED,
+            at.clone(),
+            message,
+            Some("add `check` to the servers"),
+        );
     }
 }
 
@@ -93,22 +111,28 @@ fn probe(
         (Kind::Connect | Kind::Tcp, Some(tls)) => Some(Probe::Tls { to, connect, tls }),
         (Kind::SslHello, None) => Some(Probe::SslHello { to, connect }),
         (Kind::SslHello, Some(_)) => {
-            let message = "`check-ssl` together with `option ssl-hello-chk` is not served: a hello inside of TLS".into();
+            let message =
+                "`check-ssl` together with `option ssl-hello-chk` is not served: a hello inside of TLS"
+                    .into();
             let help = Some("remove `option ssl-hello-chk`: `check-ssl` alone makes a real handshake");
             reader.say(Severity::Error, codes::CHECK_REFUSED, server.at.clone(), message, help);
             None
         }
-        (Kind::Http, tls) => Some(Probe::Http(http(&checks.asked, checks.send.as_ref(), HttpProbe {
-            to,
-            connect,
-            tls,
-            method: String::new(),
-            uri: String::new(),
-            version: String::new(),
-            headers: alloc::vec::Vec::new(),
-            body: String::new(),
-            expect: checks.expect.as_ref().map_or(Expect::Default, |(expect, _)| expect.clone()),
-        }))),
+        (Kind::Http, tls) => Some(Probe::Http(http(
+            &checks.asked,
+            checks.send.as_ref(),
+            HttpProbe {
+                to,
+                connect,
+                tls,
+                method: String::new(),
+                uri: String::new(),
+                version: String::new(),
+                headers: alloc::vec::Vec::new(),
+                body: String::new(),
+                expect: checks.expect.as_ref().map_or(Expect::Default, |(expect, _)| expect.clone()),
+            },
+        ))),
     }
 }
 
@@ -123,7 +147,8 @@ fn http(asked: &Request, send: Option<&Request>, mut probe: HttpProbe) -> HttpPr
     probe.method = pick(&send.method, &asked.method, "OPTIONS");
     probe.uri = pick(&send.uri, &asked.uri, "/");
     probe.version = pick(&send.version, &asked.version, "HTTP/1.0");
-    probe.headers = asked.headers.iter().chain(&send.headers).cloned().collect();
+    // Headers of the rule replace those hidden behind the option's version.
+    probe.headers.clone_from(if send.headers.is_empty() { &asked.headers } else { &send.headers });
     probe.body.clone_from(&send.body);
     probe
 }
@@ -132,7 +157,8 @@ fn http(asked: &Request, send: Option<&Request>, mut probe: HttpProbe) -> HttpPr
 fn target(server: &Server, rule: Option<&Connect>) -> SocketAddr {
     let own = &server.params.target;
     let ip = rule.and_then(|rule| rule.addr).or(own.addr).unwrap_or(server.address.ip());
-    let port = rule.and_then(|rule| rule.port).or(own.port).or(own.addr_port).unwrap_or(server.address.port());
+    let port =
+        rule.and_then(|rule| rule.port).or(own.port).or(own.addr_port).unwrap_or(server.address.port());
     SocketAddr::new(ip, port)
 }
 
@@ -165,7 +191,8 @@ fn tls(
         return Err(());
     }
     let Some(ca) = &own.ca else {
-        let message = format!("the certificate of `{}` shall be verified, but there is no `ca-file`", server.name);
+        let message =
+            format!("the certificate of `{}` shall be verified, but there is no `ca-file`", server.name);
         let help = Some("add `ca-file FILE`, or `verify none` where the network can be trusted");
         reader.say(Severity::Error, codes::NO_CA, server.at.clone(), message, help);
         return Err(());
@@ -180,7 +207,11 @@ fn tls(
 /// The text of a certificate file.
 fn authority(reader: &mut Reader<'_>, ca: &Named) -> Option<Arc<str>> {
     let base = reader.global.ca_base.clone();
-    let path = if ca.name.starts_with('/') || base.is_empty() { ca.name.clone() } else { format!("{base}/{}", ca.name) };
+    let path = if ca.name.starts_with('/') || base.is_empty() {
+        ca.name.clone()
+    } else {
+        format!("{base}/{}", ca.name)
+    };
     let text = reader.source.read(&path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     match text.filter(|text| text.contains("-----BEGIN")) {
         Some(text) => Some(Arc::from(text)),

@@ -151,7 +151,8 @@ impl Reader<'_> {
             let inner = if placeholder.braces {
                 after.strip_prefix('{').and_then(|after| after.split_once('}'))
             } else {
-                let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
+                let end =
+                    after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
                 Some(after.split_at(end))
             };
             let Some((inner, after)) = inner else { return place };
@@ -186,7 +187,7 @@ impl Reader<'_> {
             At::Skipped => {}
             At::Nowhere => {
                 let known = section::NAMES.iter().map(|(name, _)| *name);
-                let help = nearest(word, known).map(|name| format!("did you mean `{name}`?"));
+                let help = self.near(word, known).map(|name| format!("did you mean `{name}`?"));
                 let message = format!("`{word}` stands before the first section");
                 self.error(codes::UNKNOWN_SECTION, line, 0, message, help.as_deref());
             }
@@ -241,12 +242,26 @@ impl Reader<'_> {
         Span { file: self.file.clone(), line, column, width, text: shown.clone() }
     }
 
-    pub(super) fn say(&mut self, severity: Severity, code: Code, span: Span, message: String, help: Option<&str>) {
+    pub(super) fn say(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        span: Span,
+        message: String,
+        help: Option<&str>,
+    ) {
         let help = help.map(String::from);
         self.findings.push(Finding { severity, code, span, message, help });
     }
 
-    pub(super) fn error(&mut self, code: Code, line: &Line, word: usize, message: String, help: Option<&str>) {
+    pub(super) fn error(
+        &mut self,
+        code: Code,
+        line: &Line,
+        word: usize,
+        message: String,
+        help: Option<&str>,
+    ) {
         let span = self.at(line, word);
         self.say(Severity::Error, code, span, message, help);
     }
@@ -254,6 +269,11 @@ impl Reader<'_> {
     pub(super) fn warn(&mut self, code: Code, line: &Line, word: usize, message: String, help: Option<&str>) {
         let span = self.at(line, word);
         self.say(Severity::Warning, code, span, message, help);
+    }
+
+    /// The nearest known word; not looked for when nothing more is shown, so that rubbish is read quickly.
+    pub(super) fn near<'k>(&self, word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+        (self.findings.list().len() < Findings::MAX).then(|| nearest(word, known)).flatten()
     }
 
     /// Complains when the line has no word at `index`; `what` names it.

@@ -115,7 +115,7 @@ fn from(reader: &mut Reader<'_>, line: &Line, index: usize) -> Option<Draft> {
     let name = line.word(index + 1);
     let found = reader.named.get(name).cloned();
     if found.is_none() {
-        let near = crate::config::finding::nearest(name, reader.named.keys().map(AsRef::as_ref));
+        let near = reader.near(name, reader.named.keys().map(AsRef::as_ref));
         let help = near.map(|name| format!("did you mean `{name}`?"));
         let message = format!("there is no defaults section `{name}` above");
         reader.error(codes::UNKNOWN_DEFAULTS, line, index + 1, message, help.as_deref());

@@ -6,7 +6,7 @@ use super::draft::{Named, Server};
 use super::lex::{Line, Prefix};
 use super::reader::Reader;
 use super::value;
-use crate::config::finding::{Span, nearest};
+use crate::config::finding::Span;
 use crate::config::model::Config;
 use alloc::format;
 use alloc::string::String;
@@ -98,7 +98,8 @@ struct Param(&'static str, usize, Do);
 
 use Do::{Accept, Refuse, Set, Warn};
 
-const NO_TLS: &str = "connections to this server would not be encrypted; `check-ssl` encrypts its checks alone";
+const NO_TLS: &str =
+    "connections to this server would not be encrypted; `check-ssl` encrypts its checks alone";
 const NO_QUEUE: &str = "connections do not wait for a free place, so that the limit would not hold";
 const NO_PROXY: &str = "the server would wait for a PROXY header that is not sent";
 const NO_AGENT: &str = "the agent would not be asked";
@@ -122,7 +123,11 @@ const TABLE: &[Param] = &[
     Param("check-ssl", 0, Set(|_, _, _, p| p.tls.check = true)),
     Param("no-check-ssl", 0, Set(|_, _, _, p| p.tls.check = false)),
     Param("verify", 1, Set(verify)),
-    Param("ca-file", 1, Set(|r, l, i, p| p.tls.ca = Some(Named { name: l.word(i + 1).into(), at: r.at(l, i + 1) }))),
+    Param(
+        "ca-file",
+        1,
+        Set(|r, l, i, p| p.tls.ca = Some(Named { name: l.word(i + 1).into(), at: r.at(l, i + 1) })),
+    ),
     Param("check-sni", 1, Set(|_, l, i, p| p.tls.sni = Some(l.word(i + 1).into()))),
     Param("check-alpn", 1, Set(|_, l, i, p| p.tls.alpn = words(l.word(i + 1)))),
     Param("verifyhost", 1, Set(|r, l, i, p| p.tls.host = Some(r.at(l, i)))),
@@ -300,7 +305,9 @@ fn params(reader: &mut Reader<'_>, line: &Line, mut index: usize, params: &mut P
     while index < line.words.len() {
         let word = line.word(index);
         let Some(Param(_, takes, act)) = TABLE.iter().find(|param| param.0 == word) else {
-            let help = nearest(word, TABLE.iter().map(|param| param.0)).map(|near| format!("did you mean `{near}`?"));
+            let help = reader
+                .near(word, TABLE.iter().map(|param| param.0))
+                .map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{word}` is not a parameter of a server");
             return reader.error(codes::UNKNOWN_KEYWORD, line, index, message, help.as_deref());
         };
@@ -347,7 +354,8 @@ pub(super) fn server(reader: &mut Reader<'_>, line: &Line) {
     reader.count.servers += 1;
     if reader.count.servers > Config::MAX_SERVERS {
         if reader.count.servers == Config::MAX_SERVERS + 1 {
-            let message = format!("more than {} servers; this one and those below are not read", Config::MAX_SERVERS);
+            let message =
+                format!("more than {} servers; this one and those below are not read", Config::MAX_SERVERS);
             reader.error(codes::TOO_MANY, line, 0, message, None);
         }
         return;
@@ -362,7 +370,9 @@ pub(super) fn server(reader: &mut Reader<'_>, line: &Line) {
 fn socket(reader: &mut Reader<'_>, line: &Line) -> Option<SocketAddr> {
     let (host, ports) = address::parse(reader, line, 2, line.word(2))?;
     let message = match ports {
-        Ports::Range(low, high) if low == high && !host.is_unspecified() => return Some(SocketAddr::new(host, low)),
+        Ports::Range(low, high) if low == high && !host.is_unspecified() => {
+            return Some(SocketAddr::new(host, low));
+        }
         Ports::Range(low, high) if low == high => "the client's own target address as a server is not served",
         Ports::Range(..) => "a server has one port, not a range",
         Ports::None => "the port is missing, and forwarding to the port the client asked for is not served",

@@ -5,7 +5,6 @@ use super::codes;
 use super::draft::{LineFormat, Named, ProxyKind, Timed};
 use super::lex::{Line, Prefix};
 use super::reader::Reader;
-use crate::config::finding::nearest;
 use crate::config::model::{Bind, Redispatch};
 use alloc::format;
 use core::net::SocketAddr;
@@ -41,7 +40,8 @@ pub(super) fn use_backend(reader: &mut Reader<'_>, line: &Line) {
         return;
     }
     if line.words.len() > 2 {
-        let message = "`use_backend` with a condition is not served: connections would go to the wrong backend".into();
+        let message =
+            "`use_backend` with a condition is not served: connections would go to the wrong backend".into();
         return reader.error(codes::REFUSED, line, 2, message, Some("use one frontend for each backend"));
     }
     let at = reader.at(line, 1);
@@ -53,18 +53,29 @@ pub(super) fn use_backend(reader: &mut Reader<'_>, line: &Line) {
 /// `balance`: round robin only, for now.
 pub(super) fn balance(reader: &mut Reader<'_>, line: &Line) {
     const OTHERS: [&str; 11] = [
-        "static-rr", "leastconn", "first", "source", "uri", "url_param", "hdr", "random", "rdp-cookie", "hash", "sticky",
+        "static-rr",
+        "leastconn",
+        "first",
+        "source",
+        "uri",
+        "url_param",
+        "hdr",
+        "random",
+        "rdp-cookie",
+        "hash",
+        "sticky",
     ];
     let word = line.word(1);
     let name = word.split_once('(').map_or(word, |(name, _)| name);
     match name {
         "" | "roundrobin" => {}
         name if OTHERS.contains(&name) => {
-            let message = format!("`balance {name}` is not served: clients would reach other servers than it chooses");
+            let message =
+                format!("`balance {name}` is not served: clients would reach other servers than it chooses");
             reader.error(codes::REFUSED, line, 1, message, Some("use `balance roundrobin`"));
         }
         other => {
-            let help = nearest(other, ["roundrobin"].into_iter().chain(OTHERS));
+            let help = reader.near(other, ["roundrobin"].into_iter().chain(OTHERS));
             let help = help.map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{other}` is not an algorithm");
             reader.error(codes::BAD_VALUE, line, 1, message, help.as_deref());
@@ -93,15 +104,26 @@ pub(super) fn disabled(reader: &mut Reader<'_>, line: &Line) {
 /// `timeout NAME TIME`; `0` is for ever.
 pub(super) fn timeout(reader: &mut Reader<'_>, line: &Line) {
     const KNOWN: [&str; 13] = [
-        "connect", "client", "server", "check", "queue", "tunnel", "http-request", "http-keep-alive", "tarpit",
-        "client-fin", "server-fin", "client-hs", "http",
+        "connect",
+        "client",
+        "server",
+        "check",
+        "queue",
+        "tunnel",
+        "http-request",
+        "http-keep-alive",
+        "tarpit",
+        "client-fin",
+        "server-fin",
+        "client-hs",
+        "http",
     ];
     if !reader.needs(line, 1, "which timeout") {
         return;
     }
     let name = line.word(1);
     if !KNOWN.contains(&name) {
-        let help = nearest(name, KNOWN).map(|near| format!("did you mean `{near}`?"));
+        let help = reader.near(name, KNOWN).map(|near| format!("did you mean `{near}`?"));
         let message = format!("`{name}` is not a timeout");
         return reader.error(codes::UNKNOWN_KEYWORD, line, 1, message, help.as_deref());
     }
@@ -129,7 +151,8 @@ pub(super) fn timeout(reader: &mut Reader<'_>, line: &Line) {
         "tunnel" => timeouts.tunnel = timed,
         "client-fin" | "server-fin" => {
             let side = name.trim_end_matches("-fin");
-            let message = format!("`timeout {name}` has no effect: half-closed connections end by `timeout {side}`");
+            let message =
+                format!("`timeout {name}` has no effect: half-closed connections end by `timeout {side}`");
             reader.warn(codes::NO_EFFECT, line, 1, message, None);
         }
         // Nobody waits in a queue, and the rest is about HTTP: without effect as in haproxy's TCP mode.
@@ -163,8 +186,15 @@ pub(super) fn redispatch(reader: &mut Reader<'_>, line: &Line) {
         (Prefix::None, text) => match text.parse::<i32>() {
             Ok(every) if every > 0 => Redispatch::Every(every.unsigned_abs()),
             Ok(_) => {
-                let message = "an interval below -1 is not served: retries would move to another server too late";
-                return reader.error(codes::REFUSED, line, 2, message.into(), Some("use -1 or a positive number"));
+                let message =
+                    "an interval below -1 is not served: retries would move to another server too late";
+                return reader.error(
+                    codes::REFUSED,
+                    line,
+                    2,
+                    message.into(),
+                    Some("use -1 or a positive number"),
+                );
             }
             Err(_) => {
                 let message = format!("`{text}` is not a number");
@@ -181,12 +211,8 @@ pub(super) fn bind(reader: &mut Reader<'_>, line: &Line) {
     if !reader.needs(line, 1, "an address and a port") {
         return;
     }
-    let mut like = Bind {
-        at: SocketAddr::from(([0, 0, 0, 0], 0)),
-        free: false,
-        interface: None,
-        both_families: false,
-    };
+    let mut like =
+        Bind { at: SocketAddr::from(([0, 0, 0, 0], 0)), free: false, interface: None, both_families: false };
     bind_params(reader, line, &mut like);
     for part in line.word(1).split(',').take(MAX_BINDS) {
         let Some((host, ports)) = address::parse(reader, line, 1, part) else { continue };
@@ -200,7 +226,13 @@ pub(super) fn bind(reader: &mut Reader<'_>, line: &Line) {
             }
             Ports::None | Ports::Offset => {
                 let message = format!("the port is missing in `{part}`");
-                reader.error(codes::BAD_PORT, line, 1, message, Some("write ADDRESS:PORT, or *:PORT for every address"));
+                reader.error(
+                    codes::BAD_PORT,
+                    line,
+                    1,
+                    message,
+                    Some("write ADDRESS:PORT, or *:PORT for every address"),
+                );
             }
         }
     }
@@ -246,7 +278,11 @@ const BIND: &[(&str, usize, BindDo)] = &[
     ("thread", 1, BindDo::Accept),
     ("shards", 1, BindDo::Accept),
     ("backlog", 1, BindDo::Warn("the process' own backlog is used")),
-    ("maxconn", 1, BindDo::Refuse("the limit of this address would not hold; `maxconn` of the frontend does")),
+    (
+        "maxconn",
+        1,
+        BindDo::Refuse("the limit of this address would not hold; `maxconn` of the frontend does"),
+    ),
     ("mss", 1, BindDo::Warn("the kernel's own segment size is used")),
     ("tcp-ut", 1, BindDo::Warn("the kernel's own limit for unacknowledged data is used")),
     ("defer-accept", 0, BindDo::Warn("connections are taken before their first byte")),
@@ -285,7 +321,7 @@ fn bind_params(reader: &mut Reader<'_>, line: &Line, bind: &mut Bind) {
     while index < line.words.len() {
         let word = line.word(index);
         let Some((_, takes, act)) = BIND.iter().find(|(name, _, _)| *name == word) else {
-            let help = nearest(word, BIND.iter().map(|(name, _, _)| *name));
+            let help = reader.near(word, BIND.iter().map(|(name, _, _)| *name));
             let help = help.map(|near| format!("did you mean `{near}`?"));
             let message = format!("`{word}` is not a parameter of `bind`");
             return reader.error(codes::UNKNOWN_KEYWORD, line, index, message, help.as_deref());

@@ -1,9 +1,68 @@
-//! Read by a parser of its own.
+//! The native file: TOML in the words of RFC 9568 and of common usage, for all that the two other languages can say.
+//!
+//! `[node]`, `[[check]]` (with `[check.run]`), `[[virtual_router]]` (with `address`, `election`, `transport`,
+//! `announce`, `track`, `notify`), `[[group]]`, `[[pool]]` (with `check` for all its servers, `server`, `log`) and
+//! `[[frontend]]` (with `bind`, `log`). Times are strings with a unit (`"250ms"`, `"2s"`). Unknown keys are errors.
+//! What is left out has the default that the keepalived and haproxy languages have.
+//!
+//! `file` is the text as serde sees it, `value` single values, `read` the way into the model, `write` the way back:
+//! `read` of what `write` made is the same configuration, apart from its ids.
+
+mod check;
+pub mod codes;
+mod desk;
+mod file;
+mod read;
+mod value;
+mod write;
 
 use super::finding::Findings;
 use super::load::Options;
 use super::model::Config;
-use super::source::Source;
+use super::source::{MemorySource, Source};
+use alloc::string::String;
+use desk::Desk;
+
+pub use codes::explain;
 
 /// Reads `path` into `config`.
-pub fn read(_: &str, _: &dyn Source, _: &mut Config, _: &mut Findings, _: &Options) {}
+pub fn read(
+    path: &str,
+    source: &dyn Source,
+    config: &mut Config,
+    findings: &mut Findings,
+    _options: &Options,
+) {
+    let Some((mut desk, file)) = desk::open(path, source, findings) else { return };
+    read::lower(&mut desk, &file, config);
+    let Desk { findings: found, .. } = desk;
+    findings.append(found.in_order());
+}
+
+/// The native text of `config`.
+#[must_use]
+pub fn write(config: &Config) -> String {
+    let head = "# standfast, native configuration\n\n";
+    let text = toml::to_string(&write::file(config)).unwrap_or_default();
+    String::from(head) + &text
+}
+
+/// Reads any bytes as a native file and, if it is one, writes it and reads it again; for fuzzing.
+///
+/// # Panics
+/// When a configuration changes by being written and read.
+pub fn fuzz_native(bytes: &[u8]) {
+    let once = |bytes: &[u8]| {
+        let source = MemorySource::with("standfast.toml", bytes);
+        let (mut config, mut findings) = (Config::default(), Findings::default());
+        read("standfast.toml", &source, &mut config, &mut findings, &Options::default());
+        for finding in findings.list() {
+            assert!(explain(finding.code).is_some(), "{finding}");
+        }
+        (findings.errors() == 0).then_some(config)
+    };
+    if let Some(config) = once(bytes) {
+        let again = once(write(&config).as_bytes());
+        assert!(again.as_ref() == Some(&config), "written and read, the configuration differs");
+    }
+}

@@ -2,6 +2,10 @@
 //!
 //! Monomorphised twice, no boxed futures. Time needs no seam: `tokio::time` is paused and driven by the simulator.
 
+mod linux;
+
+pub use linux::TokioFabric;
+
 use standfast_core::config::model::Bind;
 use std::future::Future;
 use std::io;
@@ -28,6 +32,4 @@ pub trait Fabric: Clone + 'static {
     fn local(&self, stream: &Self::Stream) -> io::Result<SocketAddr>;
     /// Makes the coming drop of `stream` send a reset instead of an orderly end.
     fn reset_on_drop(&self, stream: &Self::Stream);
-    /// The descriptor behind `stream`, where bytes can be moved without copying (splice); `None` elsewhere.
-    fn descriptor(&self, stream: &Self::Stream) -> Option<i32>;
 }

@@ -1,0 +1,174 @@
+//! `run`: the daemon. Control (VRRP, netlink, checks) on this thread, the proxy on threads of its own.
+//!
+//! TERM and INT stop cleanly, a second one at once; HUP reads the files again and changes nothing when they are broken.
+
+use crate::check::{ERRORS, print_findings, read};
+use crate::cli::Files;
+use crate::text;
+use standfast_core::action::Action;
+use standfast_core::config::model::Config;
+use standfast_core::input::Input;
+use standfast_core::rng::Seed;
+use standfast_core::time::Time;
+use standfast_io::check::checker::Checker;
+use standfast_io::clock::{BootClock, Clock};
+use standfast_io::driver::{Driver, Observer, Parts};
+use standfast_io::fabric::TokioFabric;
+use standfast_io::linux::LinuxHost;
+use standfast_io::linux::process::Processes;
+use standfast_io::log::{EventLog, Logger, Style};
+use standfast_io::proxy::Threads;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// Orders that may wait for the driver.
+const MAX_ORDERS: usize = 64;
+/// How long the last log lines may take to leave.
+const FLUSH: Duration = Duration::from_millis(200);
+/// The most connections when the files name no number, however many descriptors the host allows.
+const MOST_CONNECTIONS: u32 = 100_000;
+/// Exit code for a wrong command line.
+const USAGE: u8 = 2;
+/// Exit code for a host that does not let us work: no privilege, no thread.
+const HOST: u8 = 4;
+
+/// Notes events down.
+struct Log(Rc<EventLog<Logger>>);
+
+impl Observer for Log {
+    fn input(&mut self, _now: Time, _input: &Input<'_>) {}
+    fn action(&mut self, _now: Time, config: &Config, action: &Action) {
+        if let Action::Event(event) = action {
+            self.0.event(config, event);
+        }
+    }
+}
+
+/// `standfast run`.
+#[must_use]
+pub fn run(files: &Files) -> ExitCode {
+    let list = files.list();
+    if list.is_empty() {
+        text::err("standfast run: no configuration: give --keepalived FILE, --haproxy FILE, or -c FILE\n");
+        return ExitCode::from(USAGE);
+    }
+    let loaded = read(&list, files.config_id.as_ref(), None);
+    print_findings(&loaded, text::err);
+    let Some(config) = loaded.config else {
+        text::err("standfast run: the configuration has errors; nothing was started\n");
+        return ExitCode::from(ERRORS);
+    };
+    match serve(files, Arc::new(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            text::err(&format!("standfast run: {error}\n"));
+            ExitCode::from(HOST)
+        }
+    }
+}
+
+fn serve(files: &Files, config: Arc<Config>) -> Result<(), Box<dyn std::error::Error>> {
+    let logger = Logger::new("standfast")?;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let data = Threads::start(workers, most_connections(&config), &logger)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let log = Rc::new(EventLog::new(logger.clone(), style()));
+    let result = runtime.block_on(async {
+        let host = LinuxHost::new()?;
+        let parts = Parts { host, data, checker: Checker::new(TokioFabric, Processes), clock: BootClock };
+        let seed = Seed(files.seed.unwrap_or_else(|| parts.clock.now().0));
+        let driver = Driver::new(config.clone(), seed, parts, Log(log.clone()));
+        let (orders, wanted) = mpsc::channel(MAX_ORDERS);
+        let signals = Signals::new()?;
+        tokio::select! { biased;
+            () = driver.run(wanted) => {}
+            () = signals.listen(files, config, &orders, &log) => {}
+        }
+        Ok(())
+    });
+    logger.flush(FLUSH);
+    // The proxy's threads and their connections end with the process.
+    result
+}
+
+fn style() -> Style {
+    if std::env::var_os("JOURNAL_STREAM").is_some() { Style::Journal } else { Style::Timestamp }
+}
+
+/// `maxconn` of the file, else what the descriptors allow: two per connection, some kept back.
+fn most_connections(config: &Config) -> u32 {
+    if config.node.max_connections > 0 {
+        return config.node.max_connections;
+    }
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find(|line| line.starts_with("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().nth(3)).and_then(|n| n.parse::<u32>().ok());
+    (soft.unwrap_or(1024).saturating_sub(128) / 2).clamp(64, MOST_CONNECTIONS)
+}
+
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Turns signals into orders; ends at the second request to stop.
+    async fn listen(
+        mut self,
+        files: &Files,
+        mut config: Arc<Config>,
+        orders: &mpsc::Sender<Input<'static>>,
+        log: &EventLog<Logger>,
+    ) {
+        let mut stopping = false;
+        loop {
+            let stop = tokio::select! { biased;
+                _ = self.term.recv() => true,
+                _ = self.int.recv() => true,
+                _ = self.hup.recv() => false,
+            };
+            if stop {
+                if stopping {
+                    log.say(4, "Stopping at once, at the second signal");
+                    return;
+                }
+                stopping = true;
+                log.say(5, "Stopping");
+                let _ = orders.send(Input::Stop).await;
+            } else if let Some(new) = reload(files, &config, log) {
+                config = Arc::new(new);
+                let _ = orders.send(Input::Configure(config.clone())).await;
+            }
+        }
+    }
+}
+
+/// Reads the files again; `None` when they are broken, which changes nothing.
+fn reload(files: &Files, config: &Config, log: &EventLog<Logger>) -> Option<Config> {
+    log.say(5, "Reloading");
+    let loaded = read(&files.list(), files.config_id.as_ref(), Some(config));
+    for finding in loaded.findings.list() {
+        for line in finding.to_string().lines() {
+            log.say(4, line);
+        }
+    }
+    if loaded.config.is_none() {
+        log.say(3, "Reload refused: the files have errors; the old configuration stays in force");
+    } else if loaded.config.as_ref() == Some(config) {
+        log.say(5, "Reloaded: nothing has changed");
+    }
+    loaded.config
+}

@@ -1,0 +1,299 @@
+//! The native file as serde sees it: one struct per table, `None` where the default holds.
+//!
+//! Ranges of single values are checked by the types of `value`, so that the error carries the value's place; what
+//! concerns several values is checked by `read`.
+
+use super::value::{
+    AtLeastOne, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Pause, Percent, Runs,
+    Time, TrackWeight, VersionNumber, Weight,
+};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+macro_rules! tables {
+    ($($(#[doc = $doc:literal])* struct $name:ident { $($(#[$inner:meta])* $field:ident: $type:ty,)* })*) => {$(
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug, Deserialize, Serialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct $name {
+            $($(#[$inner])* pub(super) $field: $type,)*
+        }
+    )*};
+}
+
+tables! {
+    /// The whole file.
+    struct File {
+        node: Option<Node>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        check: Vec<NamedCheck>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        virtual_router: Vec<VirtualRouter>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        group: Vec<Group>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pool: Vec<Pool>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        frontend: Vec<Frontend>,
+    }
+
+    /// `[node]`.
+    struct Node {
+        router_id: Option<String>,
+        lease: Option<bool>,
+        startup_delay: Option<Time>,
+        announce_gap: Option<Time>,
+        announce_gap_ipv6: Option<Time>,
+        log_unknown_vrids: Option<bool>,
+        max_connections: Option<u32>,
+        spread_checks: Option<Percent>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        log: Vec<Log>,
+    }
+
+    /// `[[node.log]]` and its kin.
+    struct Log {
+        to: LogTo,
+        facility: Facility,
+        level: Option<Level>,
+        format: Option<LogFormat>,
+        length: Option<LineLength>,
+    }
+
+    /// `[[virtual_router]]`.
+    struct VirtualRouter {
+        name: Spanned<String>,
+        interface: String,
+        vrid: AtLeastOne,
+        version: Option<VersionNumber>,
+        family: Option<Family>,
+        priority: Option<AtLeastOne>,
+        address: Vec<Address>,
+        election: Option<Election>,
+        transport: Option<Transport>,
+        announce: Option<Announce>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        track: Vec<Track>,
+        notify: Option<Notify>,
+    }
+
+    /// `[[virtual_router.address]]`.
+    struct Address {
+        address: Net,
+        interface: Option<String>,
+        advertised: Option<bool>,
+        tracked: Option<bool>,
+        label: Option<Label>,
+        scope: Option<u8>,
+        broadcast: Option<Ipv4Addr>,
+        duplicate_detection: Option<bool>,
+        deprecated: Option<bool>,
+    }
+
+    /// `[virtual_router.election]`.
+    struct Election {
+        advertisement_interval: Option<Spanned<Time>>,
+        down_advertisements: Option<Hundred>,
+        preempt: Option<bool>,
+        preempt_delay: Option<Time>,
+        start_active: Option<bool>,
+        answer_lower: Option<bool>,
+        last_advertisement: Option<bool>,
+        owner_ignores: Option<bool>,
+        strict: Option<bool>,
+    }
+
+    /// `[virtual_router.transport]`.
+    struct Transport {
+        source: Option<IpAddr>,
+        track_source: Option<bool>,
+        multicast: Option<IpAddr>,
+        hops: Option<u8>,
+        check_source: Option<bool>,
+        skip_address_check: Option<bool>,
+        plain_checksum: Option<bool>,
+        password: Option<Password>,
+        peer: Option<Vec<Peer>>,
+    }
+
+    /// `[[virtual_router.transport.peer]]`.
+    struct Peer {
+        address: IpAddr,
+        min_hops: Option<u8>,
+        max_hops: Option<u8>,
+    }
+
+    /// `[virtual_router.announce]`.
+    struct Announce {
+        repeat: Option<u32>,
+        delay: Option<Time>,
+        refresh: Option<Time>,
+        refresh_repeat: Option<u32>,
+        lower_repeat: Option<u32>,
+        lower_delay: Option<Time>,
+    }
+
+    /// `[[virtual_router.track]]`: an interface or a check.
+    struct Track {
+        interface: Option<String>,
+        check: Option<Spanned<String>>,
+        weight: Option<TrackWeight>,
+        reverse: Option<bool>,
+    }
+
+    /// `[virtual_router.notify]`, `[group.notify]`.
+    struct Notify {
+        active: Option<Command>,
+        backup: Option<Command>,
+        fault: Option<Command>,
+        stop: Option<Command>,
+        any: Option<Command>,
+    }
+
+    /// A command.
+    struct Command {
+        argv: Vec<String>,
+        user: Option<String>,
+    }
+
+    /// `[[group]]`: virtual routers that change together.
+    struct Group {
+        name: Spanned<String>,
+        members: Vec<Spanned<String>>,
+        notify: Option<Notify>,
+    }
+
+    /// `[[check]]`: a check that virtual routers track.
+    struct NamedCheck {
+        name: Spanned<String>,
+        run: Check,
+    }
+
+    /// `[check.run]`, `[pool.check]`, `[pool.server.check]`: what a check does, when, how many runs decide.
+    struct Check {
+        kind: ProbeKind,
+        every: Option<Pause>,
+        every_changing: Option<Pause>,
+        every_down: Option<Pause>,
+        timeout: Option<Pause>,
+        rise: Option<Runs>,
+        fall: Option<Runs>,
+        to: Option<SocketAddr>,
+        connect_timeout: Option<Time>,
+        tls: Option<Tls>,
+        http: Option<Http>,
+        script: Option<Script>,
+    }
+
+    /// What `kind = "script"` runs.
+    struct Script {
+        argv: Vec<String>,
+        user: Option<String>,
+        start_failed: Option<bool>,
+    }
+
+    /// TLS of `kind = "tls"` and `kind = "http"`.
+    struct Tls {
+        verify: Option<bool>,
+        name: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        alpn: Vec<String>,
+        roots: Option<Arc<str>>,
+    }
+
+    /// The request of `kind = "http"`, and what is a good answer.
+    struct Http {
+        method: Option<String>,
+        uri: Option<String>,
+        version: Option<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        headers: Vec<(String, String)>,
+        body: Option<String>,
+        status: Option<Vec<String>>,
+        status_not: Option<Vec<String>>,
+        body_has: Option<String>,
+        body_has_not: Option<String>,
+    }
+
+    /// `[[pool]]`.
+    struct Pool {
+        name: Spanned<String>,
+        retries: Option<u32>,
+        redispatch: Option<u32>,
+        connect_timeout: Option<Time>,
+        server_timeout: Option<Time>,
+        listen: Option<bool>,
+        check: Option<Check>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        server: Vec<Server>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        log: Vec<Log>,
+    }
+
+    /// `[[pool.server]]`.
+    struct Server {
+        name: Spanned<String>,
+        address: SocketAddr,
+        weight: Option<Weight>,
+        backup: Option<bool>,
+        disabled: Option<bool>,
+        checked: Option<bool>,
+        close_when_down: Option<bool>,
+        check: Option<Check>,
+    }
+
+    /// `[[frontend]]`.
+    struct Frontend {
+        name: Spanned<String>,
+        pool: Option<Spanned<String>>,
+        client_timeout: Option<Time>,
+        max_connections: Option<u32>,
+        log_sessions: Option<bool>,
+        log_empty: Option<bool>,
+        bind: Vec<Bind>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        log: Vec<Log>,
+    }
+
+    /// `[[frontend.bind]]`.
+    struct Bind {
+        address: SocketAddr,
+        free: Option<bool>,
+        interface: Option<String>,
+        both_families: Option<bool>,
+    }
+}
+
+/// `family`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+/// `kind` of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ProbeKind {
+    Script,
+    Tcp,
+    OldTlsHello,
+    Tls,
+    Http,
+}
+
+/// `format` of a log target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LogFormat {
+    Local,
+    Rfc3164,
+    Rfc5424,
+    Short,
+    Raw,
+}

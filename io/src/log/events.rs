@@ -1,0 +1,126 @@
+//! The log of a running daemon: every event as a line on standard error, servers' events also where haproxy.cfg
+//! wants them.
+//!
+//! Repeated warnings are folded; changes of state are always said.
+
+use super::fold::Fold;
+use super::frame::Moment;
+use super::lines::{haproxy_lines, human};
+use super::{LineSink, lines};
+use crate::clock::{BootClock, Clock};
+use standfast_core::config::model::{Config, LogFormat, LogTarget, LogTo};
+use standfast_core::event::Event;
+use std::sync::{Mutex, PoisonError};
+
+/// How lines on standard error begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// With the text.
+    #[default]
+    Plain,
+    /// With the local time, to the millisecond.
+    Timestamp,
+    /// With `<level>`, as journald reads it.
+    Journal,
+}
+
+/// Writes events down.
+#[derive(Debug)]
+pub struct EventLog<L> {
+    sink: L,
+    style: Style,
+    stderr: [LogTarget; 1],
+    fold: Mutex<Fold>,
+}
+
+impl<L: LineSink> EventLog<L> {
+    /// A log that sends its lines through `sink`.
+    pub fn new(sink: L, style: Style) -> EventLog<L> {
+        let format = match style {
+            Style::Plain | Style::Timestamp => LogFormat::Raw,
+            Style::Journal => LogFormat::Short,
+        };
+        let stderr = [LogTarget { to: LogTo::Stderr, format, facility: 3, level: 7, length: u16::MAX }];
+        EventLog { sink, style, stderr, fold: Mutex::default() }
+    }
+
+    /// Writes one event down.
+    pub fn event(&self, config: &Config, event: &Event) {
+        let (level, text) = human(event);
+        let said = {
+            let mut fold = self.fold.lock().unwrap_or_else(PoisonError::into_inner);
+            fold.push(BootClock.now(), level, text, folds(event, level))
+        };
+        for (level, text) in said {
+            self.say(level, &text);
+        }
+        if let Some((level, text)) = haproxy_lines(config, event) {
+            self.sink.line(targets(config, event), level, &text);
+        }
+    }
+
+    /// Writes a line of the program itself (start, stop, a broken file at reload).
+    pub fn say(&self, level: u8, text: &str) {
+        match self.style {
+            Style::Plain | Style::Journal => self.sink.line(&self.stderr, level, text),
+            Style::Timestamp => {
+                let now = Moment::now();
+                let millis = now.micros / 1000;
+                self.sink.line(&self.stderr, level, &format!("{}.{millis:03} {text}", now.short()));
+            }
+        }
+    }
+}
+
+/// Only what repeats by itself is folded: warnings about others, errors of the kernel, single runs of checks.
+fn folds(event: &Event, level: u8) -> bool {
+    match event {
+        Event::Rejected { .. }
+        | Event::LowerHeard { .. }
+        | Event::Odd { .. }
+        | Event::Refused { .. }
+        | Event::Checked { .. }
+        | Event::Overrun { .. } => true,
+        Event::Role { .. }
+        | Event::GroupRole { .. }
+        | Event::Priority { .. }
+        | Event::Address { .. }
+        | Event::AddressLost { .. }
+        | Event::Leftover { .. }
+        | Event::Link { .. }
+        | Event::Verdict { .. }
+        | Event::Server { .. }
+        | Event::PoolEmpty { .. }
+        | Event::Listening { .. }
+        | Event::Reloaded { .. }
+        | Event::Leaving { .. } => {
+            debug_assert!(level <= lines::INFO, "debug lines are not for operators");
+            false
+        }
+    }
+}
+
+/// The targets of the pool an event is about.
+fn targets<'c>(config: &'c Config, event: &Event) -> &'c [LogTarget] {
+    let pool = match event {
+        Event::Server { pool, .. } | Event::PoolEmpty { pool, .. } => Some(pool),
+        Event::Role { .. }
+        | Event::GroupRole { .. }
+        | Event::Priority { .. }
+        | Event::Rejected { .. }
+        | Event::LowerHeard { .. }
+        | Event::Odd { .. }
+        | Event::Address { .. }
+        | Event::AddressLost { .. }
+        | Event::Leftover { .. }
+        | Event::Refused { .. }
+        | Event::Link { .. }
+        | Event::Verdict { .. }
+        | Event::Checked { .. }
+        | Event::Overrun { .. }
+        | Event::Listening { .. }
+        | Event::Reloaded { .. }
+        | Event::Leaving { .. } => None,
+    };
+    pool.and_then(|pool| config.pools.get(pool)).map_or(&[], |pool| &pool.log)
+}
