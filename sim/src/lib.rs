@@ -7,3 +7,4 @@
 
 pub mod des;
 pub mod hash;
+pub mod net;

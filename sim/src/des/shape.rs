@@ -118,6 +118,33 @@ impl Shape {
         }
     }
 
+    /// Three nodes of priority 200, 150 and 100 that advertise every second; a script takes 60 away; three servers.
+    #[must_use]
+    pub fn three(version: Version, unicast: bool) -> Shape {
+        let second = Duration::from_secs(1);
+        let router = RouterShape {
+            vrid: 51,
+            version,
+            family: Family::V4,
+            unicast,
+            preempt: true,
+            preempt_delay: Duration::ZERO,
+            down_adverts: 3,
+            addresses: 1,
+            members: vec![(200, second), (150, second), (100, second)],
+        };
+        Shape {
+            nodes: 3,
+            routers: vec![router],
+            delay: (Duration::from_micros(50), Duration::from_millis(1)),
+            apply: Duration::from_millis(1),
+            lease: true,
+            refresh: Duration::from_secs(10),
+            script: Some(ScriptShape { weight: -60, interval: second, fall: 2, rise: 2 }),
+            servers: 3,
+        }
+    }
+
     /// The configuration of node `host`.
     #[must_use]
     pub fn config(&self, host: usize) -> Config {

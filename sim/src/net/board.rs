@@ -1,0 +1,142 @@
+//! What the hosts of a simulation share with the harness, between turmoil's steps: kernels, roles, what clients saw.
+//!
+//! A kernel outlives the process on it. The board is the only thing that hosts share besides the network, and
+//! nothing that decides goes through it.
+
+use super::clock;
+use crate::des::kernel::Kernel;
+use crate::hash::TraceHash;
+use standfast_core::action::Action;
+use standfast_core::config::model::Config;
+use standfast_core::event::{Event, Role};
+use standfast_core::id::InstanceId;
+use standfast_core::input::Input;
+use standfast_core::time::Time;
+use standfast_io::driver::Observer;
+use standfast_io::log::LineSink;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::sync::{Notify, mpsc};
+
+/// The board, as everybody holds it.
+pub type Shared = Rc<RefCell<Board>>;
+
+/// What is shared.
+#[derive(Debug, Default)]
+pub struct Board {
+    /// One per node.
+    pub nodes: Vec<NodeBoard>,
+    /// Nodes whose scripts fail.
+    pub failing: BTreeSet<usize>,
+    /// One per client.
+    pub clients: Vec<ClientBoard>,
+    /// Everything that went into and came out of the nodes, in order.
+    pub hash: TraceHash,
+    /// Role changes, in words.
+    pub roles: Vec<(Time, String)>,
+}
+
+/// What is known of a node.
+#[derive(Debug)]
+pub struct NodeBoard {
+    /// Its own address.
+    pub own: IpAddr,
+    /// Its kernel.
+    pub kernel: Kernel,
+    /// Who it believes to have which address.
+    pub neighbours: BTreeMap<IpAddr, IpAddr>,
+    /// What its kernel has to tell its daemon.
+    pub inbox: VecDeque<Input<'static>>,
+    /// Rings when there is something in the inbox.
+    pub bell: Rc<Notify>,
+    /// Where the operator's orders go.
+    pub orders: Option<mpsc::Sender<Input<'static>>>,
+    /// The configuration on its disk.
+    pub config: Arc<Config>,
+    /// Roles as told by its daemon.
+    pub roles: BTreeMap<InstanceId, Role>,
+    /// Its daemon runs.
+    pub alive: bool,
+}
+
+/// What a client saw.
+#[derive(Debug, Default)]
+pub struct ClientBoard {
+    /// Its neighbour cache.
+    pub cache: BTreeMap<IpAddr, IpAddr>,
+    /// Each try: when it began, and what came of it.
+    pub tries: Vec<(Time, Try)>,
+}
+
+/// What came of a client's try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Try {
+    /// The backend's answer came back.
+    Served,
+    /// Refused, or closed without an answer.
+    Refused,
+    /// Nothing came.
+    Silent,
+}
+
+impl NodeBoard {
+    /// Ends the lifetimes that are over.
+    pub fn end_leases(&mut self, now: Time) {
+        let over = |held: &crate::des::kernel::Held| held.ends.is_some_and(|ends| ends <= now);
+        let gone: Vec<_> =
+            self.kernel.addresses.iter().filter(|(_, held)| over(held)).map(|(at, _)| *at).collect();
+        for (on, address) in gone {
+            let notice = self.kernel.take_away(on, address);
+            if let Some(notice) = notice.filter(|_| self.alive) {
+                self.tell(Input::Kernel(notice));
+            }
+        }
+    }
+
+    /// Puts `input` into the inbox.
+    pub fn tell(&mut self, input: Input<'static>) {
+        self.inbox.push_back(input);
+        self.bell.notify_one();
+    }
+}
+
+/// Sees what goes into and comes out of one node.
+#[derive(Debug)]
+pub struct Watcher {
+    /// Where it is written.
+    pub board: Shared,
+    /// Whose.
+    pub host: usize,
+}
+
+impl Observer for Watcher {
+    fn input(&mut self, now: Time, input: &Input<'_>) {
+        let hash = &mut self.board.borrow_mut().hash;
+        hash.number(now.0);
+        hash.number(self.host as u64);
+        hash.debug(input);
+    }
+
+    fn action(&mut self, now: Time, _config: &Config, action: &Action) {
+        let mut board = self.board.borrow_mut();
+        board.hash.number(now.0);
+        board.hash.number(self.host as u64);
+        board.hash.debug(action);
+        if let Action::Event(Event::Role { instance, name, from, to, why, .. }) = action {
+            board.nodes[self.host].roles.insert(*instance, *to);
+            let words = format!("n{} {name}: {} -> {} ({why:?})", self.host + 1, from.as_str(), to.as_str());
+            board.roles.push((clock::now(), words));
+        }
+    }
+}
+
+/// Log lines go nowhere: what counts is on the board.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoLog;
+
+impl LineSink for NoLog {
+    fn line(&self, _targets: &[standfast_core::config::model::LogTarget], _level: u8, _text: &str) {}
+}
