@@ -43,6 +43,7 @@ pub struct Cluster {
     sim: Sim<'static>,
     board: Shared,
     ports: Vec<IpAddr>,
+    servers: Vec<IpAddr>,
     now: Time,
     vip: IpNet,
 }
@@ -89,7 +90,8 @@ impl Cluster {
         let (shared, to) = (board.clone(), SocketAddr::new(vip.addr(), PORT));
         sim.host(client_address(), move || client(shared.clone(), 0, to));
         ports.push(client_address());
-        Cluster { sim, board, ports, now: Time::ZERO, vip }
+        let servers = (0..shape.servers).map(|nth| server_address(nth).ip()).collect();
+        Cluster { sim, board, ports, servers, now: Time::ZERO, vip }
     }
 
     /// Lets `time` pass.
@@ -166,6 +168,14 @@ impl Cluster {
     /// Cuts node `nth` off from everybody.
     pub fn isolate(&mut self, nth: usize) {
         for other in self.others(nth) {
+            self.sim.partition(self.ports[nth], other);
+        }
+    }
+
+    /// Cuts node `nth` off from the other nodes and the client; it still reaches the servers, of which one is its own.
+    pub fn split(&mut self, nth: usize) {
+        let servers: Vec<IpAddr> = self.servers.clone();
+        for other in self.others(nth).into_iter().filter(|other| !servers.contains(other)) {
             self.sim.partition(self.ports[nth], other);
         }
     }
