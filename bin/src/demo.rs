@@ -7,17 +7,22 @@
 mod picture;
 
 use crate::lab::cluster::Cluster;
-use crate::lab::guide::{Edition, Files};
+use crate::lab::guide::{CHECK_PATH, Edition, Files};
 use crate::lab::host::need;
 use crate::lab::net::Plan;
 use crate::lab::node::{Kind, replace_check};
 use crate::lab::process::{self, Result, Trouble, wait_until};
 use crate::lab::stats::human;
 use crate::lab::{client::Outage, now_us};
+use standfast_core::config::load::{Language, Options, load};
+use standfast_core::config::source::{MemorySource, ScriptState};
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+/// The names under which the simulated run reads the guide's files.
+const KEEPALIVED: &str = "keepalived.conf";
+const HAPROXY: &str = "haproxy.cfg";
 const VIP: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 100));
 /// Set in the copy of this program that runs inside the namespaces.
 const INSIDE: &str = "STANDFAST_DEMO_INSIDE";
@@ -26,6 +31,24 @@ const EVERY: Duration = Duration::from_millis(2);
 /// How long a step may take before the demonstration gives up.
 const PATIENCE: Duration = Duration::from_secs(15);
 const BROKEN: &str = "#!/bin/sh\nexit 1\n";
+
+/// The same story on the discrete-event simulator, for hosts where no namespace can be made.
+fn simulated() -> ExitCode {
+    let mut nodes = Vec::new();
+    for number in 1..=3 {
+        let files = Files::guide(Edition::Current, number);
+        let mut source = MemorySource::default();
+        source.files.insert(KEEPALIVED.to_owned(), files.keepalived.into_bytes());
+        source.files.insert(HAPROXY.to_owned(), files.haproxy.unwrap_or_default().into_bytes());
+        source.scripts.insert(CHECK_PATH.to_owned(), ScriptState::Runnable);
+        let inputs = [(Language::Keepalived, KEEPALIVED), (Language::Haproxy, HAPROXY)];
+        let loaded = load(&inputs, &source, None, &Options::default());
+        let Some(config) = loaded.config else { return ExitCode::FAILURE };
+        nodes.push((format!("cp{number}"), config));
+    }
+    print!("{}", sim::des::scenario::demo(&nodes));
+    ExitCode::SUCCESS
+}
 
 /// Runs the demonstration.
 #[must_use]
@@ -43,7 +66,7 @@ pub fn demo() -> ExitCode {
         Ok(code) => code,
         Err(trouble) => {
             println!("Real nodes are not possible here: {trouble}.\nThis is the simulated run instead.\n");
-            ExitCode::FAILURE
+            simulated()
         }
     }
 }

@@ -3,7 +3,8 @@
 //! A block is `repeat` announcements of each address that the kernel has confirmed. Blocks come when an address
 //! arrives, again after `garp_master_delay`, periodically, and after a lower advertisement. The last kind is limited
 //! (keepalived sends a block for every lower advertisement, so that a forged stream is amplified by addresses times
-//! repeat): within [`LOWER_GAP`] further ones are put off, not dropped, since the last one is what heals a split.
+//! repeat): [`LOWER_BURST`] may go at once, then one per [`LOWER_GAP`]; further ones are put off, not dropped, since the
+//! last one is what heals a split.
 
 use super::instance::Instance;
 use super::world::Desk;
@@ -19,6 +20,9 @@ use core::time::Duration;
 
 /// The shortest time between two blocks caused by lower advertisements.
 pub(super) const LOWER_GAP: Duration = Duration::from_millis(500);
+/// Blocks that may go at once: a rival that yields is heard twice within milliseconds, at its own takeover and once more
+/// when it steps down, and its announcement lies in between, so that only the second block heals the neighbours.
+pub(super) const LOWER_BURST: u32 = 2;
 /// The most announcements of one address that wait for their turn; more would only repeat them.
 pub(super) const MAX_PENDING: u32 = 64;
 
@@ -27,7 +31,7 @@ pub(super) const MAX_PENDING: u32 = 64;
 pub(super) struct Announcing {
     pending: BTreeMap<(Interface, IpAddr), u32>,
     last: Option<(Interface, IpAddr)>,
-    /// When the next block after a lower advertisement may start.
+    /// When all blocks sent so far after lower advertisements are paid for, at one per [`LOWER_GAP`].
     lower_from: Time,
     /// The second block after a lower advertisement.
     lower_again: Option<Time>,
@@ -128,12 +132,12 @@ impl Instance {
         let (repeat, delay) = (self.config.announce.lower_repeat, self.config.announce.lower_delay);
         // One second block after the last of several, where keepalived has one for each.
         self.announcing.lower_again = (!delay.is_zero()).then(|| now + delay);
-        if now < self.announcing.lower_from {
-            let at = self.announcing.lower_from;
+        let at = self.announcing.lower_from.shifted(Duration::ZERO, LOWER_GAP * (LOWER_BURST - 1));
+        if now < at {
             self.arm(desk, RouterTimer::AnnounceLower, at);
             return false;
         }
-        self.announcing.lower_from = now + LOWER_GAP;
+        self.announcing.lower_from = self.announcing.lower_from.max(now) + LOWER_GAP;
         self.announce_block(desk, repeat);
         if let Some(again) = self.announcing.lower_again {
             self.arm(desk, RouterTimer::AnnounceLower, again);
@@ -144,7 +148,7 @@ impl Instance {
     pub(super) fn on_announce_lower(&mut self, desk: &mut Desk<'_, '_>) {
         let repeat = self.config.announce.lower_repeat;
         self.announce_block(desk, repeat);
-        self.announcing.lower_from = desk.now() + LOWER_GAP;
+        self.announcing.lower_from = self.announcing.lower_from.max(desk.now()) + LOWER_GAP;
         self.announcing.lower_again.take_if(|at| *at <= desk.now());
         if let Some(at) = self.announcing.lower_again {
             self.arm(desk, RouterTimer::AnnounceLower, at);

@@ -56,14 +56,15 @@ impl Client {
     /// A client at `port` that tries `every` so often.
     #[must_use]
     pub fn new(port: usize, every: Duration) -> Client {
-        Client { port, cache: BTreeMap::new(), eager: port % 2 == 0, every }
+        Client { port, cache: BTreeMap::new(), eager: port.is_multiple_of(2), every }
     }
 
     /// Hears `frame`.
     pub(crate) fn hear(&mut self, frame: &Frame, canary: Option<Canary>) {
         match &frame.body {
             Body::Announce(address) => {
-                if canary != Some(Canary::DeafNeighbours) && (self.eager || self.cache.contains_key(address)) {
+                if canary != Some(Canary::DeafNeighbours) && (self.eager || self.cache.contains_key(address))
+                {
                     self.cache.insert(*address, (frame.sender, None));
                 }
             }
@@ -80,7 +81,8 @@ impl World {
     pub(crate) fn probe(&mut self, client: usize) {
         let every = self.clients[client].every;
         self.queue.push(self.now + every, Event::Probe { client });
-        let firsts: Vec<IpNet> = self.routers.values().filter_map(|addresses| addresses.first()).copied().collect();
+        let firsts: Vec<IpNet> =
+            self.routers.values().filter_map(|addresses| addresses.first()).copied().collect();
         for address in firsts {
             let answer = self.try_once(client, address);
             self.story.client(self.now, client, address, answer);
@@ -122,6 +124,10 @@ impl World {
         let open = config.frontends.values().filter(|frontend| process.seen.listening.contains(&frontend.id));
         let views = open.filter_map(|frontend| process.seen.views.get(&frontend.pool?));
         let mut servers = views.flat_map(|view| &view.servers).filter(|server| server.usable);
-        if servers.any(|server| self.truth.server_lives(server.address)) { Answer::Served } else { Answer::Refused }
+        if servers.any(|server| self.truth.server_lives(server.address)) {
+            Answer::Served
+        } else {
+            Answer::Refused
+        }
     }
 }

@@ -16,7 +16,10 @@ use std::time::Duration;
 
 /// One thing that goes wrong, or that somebody does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "hosts and ports are numbers, `lasts` and `back` are times until the end; each variant is described")]
+#[allow(
+    missing_docs,
+    reason = "hosts and ports are numbers, `lasts` and `back` are times until the end; each variant is described"
+)]
 pub enum Fault {
     /// Frames from one port to another are lost.
     OneWay { from: usize, to: usize, lasts: Duration },
@@ -154,7 +157,9 @@ impl World {
             Fault::PowerLoss { host, .. } if begins => self.power_loss(*host),
             Fault::Kill { host, .. } if begins => self.kill(*host),
             Fault::Stop { host, .. } if begins => self.stop(*host),
-            Fault::PowerLoss { host, .. } | Fault::Kill { host, .. } | Fault::Stop { host, .. } => self.start(*host),
+            Fault::PowerLoss { host, .. } | Fault::Kill { host, .. } | Fault::Stop { host, .. } => {
+                self.start(*host)
+            }
             Fault::Pause { host, .. } if begins => self.freeze(*host),
             Fault::Pause { host, .. } => self.thaw(*host),
             Fault::Reload { host, to } => self.reload(*host, *to),

@@ -124,7 +124,8 @@ impl Host {
     #[must_use]
     pub fn by_vrid(&self, vrid: u8, v6: bool) -> Option<(InstanceId, u8, Version)> {
         let six = |family| matches!(family, standfast_core::config::model::Family::V6);
-        let found = self.config.instances.iter().find(|(_, i)| i.router.vrid == vrid && six(i.router.family) == v6);
+        let found =
+            self.config.instances.iter().find(|(_, i)| i.router.vrid == vrid && six(i.router.family) == v6);
         found.map(|(id, i)| (*id, i.election.priority, i.router.version))
     }
 

@@ -40,10 +40,14 @@ pub fn sentence(name: &str) -> &'static str {
         "A11" => "after a long freeze a node first listens: at most one stale advertisement, no announcement",
         "A13" => "of each check at most one run is in flight",
         "A21" => "a reload without a difference has no effect",
-        "A22" => "a node does not ask to be woken at once again, and answers one input with a bounded number of actions",
+        "A22" => {
+            "a node does not ask to be woken at once again, and answers one input with a bounded number of actions"
+        }
         "E1" => "after the master is lost, somebody else holds its addresses within the promised time",
         "E3" => "a dead server is out of its pool, and a living one in it, once settled",
-        "L1" => "the address of a killed or frozen daemon is gone before a backup may take over, at most a second later",
+        "L1" => {
+            "the address of a killed or frozen daemon is gone before a backup may take over, at most a second later"
+        }
         "L2" => "at no time do two kernels hold an address because a daemon was killed or frozen",
         "S1" => "a clean stop comes to its end",
         _ => "",
@@ -80,7 +84,8 @@ fn effective_priority_in_range(world: &World, host: usize, action: &Action) -> B
         // A reload that removed the virtual router still says farewell.
         return (priority != 0).then(|| ("A10", format!("advertises VRID {vrid}, which it does not have")));
     };
-    (priority == 255 && base != 255).then(|| ("A10", format!("VRID {vrid} advertises 255, its base is {base}")))
+    (priority == 255 && base != 255)
+        .then(|| ("A10", format!("VRID {vrid} advertises 255, its base is {base}")))
 }
 
 /// A7: when a node stops, the farewell comes first and nothing but farewells after it; no advertisement in fault.
@@ -105,14 +110,16 @@ fn farewell_before_give_up(world: &World, host: usize, action: &Action) -> Broke
         let master = process.seen.roles.get(id) == Some(&Role::Master);
         master && instance.addresses.iter().any(|held| held.address == *address)
     });
-    let (_, instance) = holding.find(|(_, instance)| !process.seen.farewell.contains(&instance.router.vrid))?;
+    let (_, instance) =
+        holding.find(|(_, instance)| !process.seen.farewell.contains(&instance.router.vrid))?;
     Some(("A7", format!("{} gives {address} up without a farewell", instance.name)))
 }
 
 /// A11: what was master when it was frozen for long sends at most one advertisement before it has listened.
 fn thawed_node_listens(world: &mut World, host: usize, action: &Action) -> Broken {
     let h = &mut world.hosts[host];
-    let named = advert(action).and_then(|(vrid, priority, v6)| Some((vrid, priority, h.by_vrid(vrid, v6)?.0)));
+    let named =
+        advert(action).and_then(|(vrid, priority, v6)| Some((vrid, priority, h.by_vrid(vrid, v6)?.0)));
     let announced = if let Action::Announce { address, .. } = action {
         let holds = |instance: &&std::sync::Arc<standfast_core::config::model::InstanceConfig>| {
             instance.addresses.iter().any(|held| held.address.addr() == *address)
@@ -128,7 +135,8 @@ fn thawed_node_listens(world: &mut World, host: usize, action: &Action) -> Broke
     {
         let sent = thawed.adverts.entry(vrid).or_insert(0);
         *sent += 1;
-        return (*sent > 1).then(|| ("A11", format!("VRID {vrid} advertises {sent} times before it listens")));
+        return (*sent > 1)
+            .then(|| ("A11", format!("VRID {vrid} advertises {sent} times before it listens")));
     }
     let id = announced?;
     thawed.stale.contains(&id).then(|| ("A11", format!("announces {action:?} before it listens")))
@@ -144,7 +152,8 @@ fn one_run_in_flight(world: &World, host: usize, action: &Action) -> Broken {
 /// A21: a reload without a difference has no effect.
 fn empty_reload(world: &World, action: &Action) -> Broken {
     let harmless = matches!(action, Action::Event(Event::Reloaded { .. }));
-    (world.expect_nothing && !harmless).then(|| ("A21", format!("a reload without a difference asks for {action:?}")))
+    (world.expect_nothing && !harmless)
+        .then(|| ("A21", format!("a reload without a difference asks for {action:?}")))
 }
 
 fn remember(world: &mut World, host: usize, action: &Action) {

@@ -30,7 +30,8 @@ impl World {
         while let Some(action) = self.hosts[host].process.as_mut().and_then(|process| process.node.poll()) {
             count += 1;
             if count > MAX_ACTIONS {
-                return self.fail("A22", format!("n{} wants more than {MAX_ACTIONS} actions at once", host + 1));
+                return self
+                    .fail("A22", format!("n{} wants more than {MAX_ACTIONS} actions at once", host + 1));
             }
             self.note(host, &action);
             invariant::on_action(self, host, &action);
@@ -59,13 +60,26 @@ impl World {
                 Action::Advertise { to, payload, .. } => {
                     let byte = |at: usize| payload.get(at).copied().unwrap_or(0);
                     let (vrid, priority) = (byte(1), byte(2));
-                    self.trace.say(now, Some(host), format_args!("-> advert vrid {vrid} priority {priority} to {to}"));
+                    self.trace.say(
+                        now,
+                        Some(host),
+                        format_args!("-> advert vrid {vrid} priority {priority} to {to}"),
+                    );
                 }
                 Action::Publish { pool, view } => {
-                    let usable = view.iter().flat_map(|view| &view.servers).filter(|server| server.usable).count();
+                    let usable =
+                        view.iter().flat_map(|view| &view.servers).filter(|server| server.usable).count();
                     self.trace.say(now, Some(host), format_args!("-> publish {pool}: {usable} usable"));
                 }
-                other => self.trace.say(now, Some(host), format_args!("-> {other:?}")),
+                other @ (Action::Receive { .. }
+                | Action::Address { .. }
+                | Action::Announce { .. }
+                | Action::Check { .. }
+                | Action::Cancel { .. }
+                | Action::Script { .. }
+                | Action::Listen { .. }
+                | Action::Event(_)
+                | Action::Stopped) => self.trace.say(now, Some(host), format_args!("-> {other:?}")),
             }
         }
     }
@@ -79,7 +93,11 @@ impl World {
             }
             Action::Receive { ticket, on, at, open } => {
                 self.seen(host, |process| {
-                    if open { process.seen.receives.insert((on, at)) } else { process.seen.receives.remove(&(on, at)) };
+                    if open {
+                        process.seen.receives.insert((on, at))
+                    } else {
+                        process.seen.receives.remove(&(on, at))
+                    };
                 });
                 self.done(host, ticket, Ok(()));
             }
@@ -98,7 +116,11 @@ impl World {
             Action::Listen { ticket, frontend, open } => {
                 let id = frontend.id;
                 self.seen(host, |process| {
-                    if open { process.seen.listening.insert(id) } else { process.seen.listening.remove(&id) };
+                    if open {
+                        process.seen.listening.insert(id)
+                    } else {
+                        process.seen.listening.remove(&id)
+                    };
                 });
                 self.done(host, ticket, Ok(()));
             }
@@ -140,7 +162,8 @@ impl World {
     fn told(&mut self, host: usize, event: &Told) {
         if let Told::Role { instance, name, from, to, why, .. } = event {
             self.watch.transitions += 1;
-            self.watch.last_transition = format!("n{} {name}: {} -> {} ({why:?})", host + 1, from.as_str(), to.as_str());
+            self.watch.last_transition =
+                format!("n{} {name}: {} -> {} ({why:?})", host + 1, from.as_str(), to.as_str());
             self.seen(host, |process| {
                 process.seen.roles.insert(*instance, *to);
                 if let Some(thawed) = &mut process.seen.thawed {
@@ -182,7 +205,8 @@ impl World {
 
     /// A lifetime ends, unless it was renewed meanwhile.
     pub(crate) fn lease_ends(&mut self, host: usize, on: Interface, address: IpNet, renewal: u64) {
-        let current = self.hosts[host].kernel.addresses.get(&(on, address)).is_some_and(|held| held.renewal == renewal);
+        let current =
+            self.hosts[host].kernel.addresses.get(&(on, address)).is_some_and(|held| held.renewal == renewal);
         if !current {
             return;
         }

@@ -149,7 +149,9 @@ fn weights(rng: &mut Rng) -> [u64; KINDS] {
 
 /// A duration around the cluster's own times: far below an interval, around master-down, or long.
 fn lasting(rng: &mut Rng, slowest: Duration) -> Duration {
-    let part = |rng: &mut Rng, of: Duration| Duration::from_nanos(rng.below(u64::try_from(of.as_nanos()).unwrap_or(0)));
+    let part = |rng: &mut Rng, of: Duration| {
+        Duration::from_nanos(rng.below(u64::try_from(of.as_nanos()).unwrap_or(0)))
+    };
     match rng.below(5) {
         0 => part(rng, slowest),
         1 => slowest * 3 + part(rng, slowest),
@@ -159,7 +161,13 @@ fn lasting(rng: &mut Rng, slowest: Duration) -> Duration {
     }
 }
 
-fn draw_fault(rng: &mut Rng, weights: &[u64; KINDS], shape: &Shape, clients: usize, slowest: Duration) -> Fault {
+fn draw_fault(
+    rng: &mut Rng,
+    weights: &[u64; KINDS],
+    shape: &Shape,
+    clients: usize,
+    slowest: Duration,
+) -> Fault {
     let total: u64 = weights.iter().sum();
     let mut at = rng.below(total);
     let kind = weights.iter().position(|weight| {
@@ -181,8 +189,14 @@ fn draw_fault(rng: &mut Rng, weights: &[u64; KINDS], shape: &Shape, clients: usi
         4 => Fault::Deafen { port, lasts },
         5 => Fault::Split { side: u16::try_from(1 + rng.below(126)).unwrap_or(1), lasts },
         6 => Fault::Trouble { port, trouble: Trouble::Loss(50 + 50 * rng.below(10)), lasts: lasts * 3 },
-        7 => Fault::Trouble { port, trouble: Trouble::Duplicates(100 + 300 * rng.below(3)), lasts: lasts * 3 },
-        8 => Fault::Trouble { port, trouble: Trouble::Extra(slowest / u32::try_from(1 + rng.below(20)).unwrap_or(1)), lasts },
+        7 => {
+            Fault::Trouble { port, trouble: Trouble::Duplicates(100 + 300 * rng.below(3)), lasts: lasts * 3 }
+        }
+        8 => Fault::Trouble {
+            port,
+            trouble: Trouble::Extra(slowest / u32::try_from(1 + rng.below(20)).unwrap_or(1)),
+            lasts,
+        },
         9 => Fault::LinkDown { host, lasts },
         10 => Fault::PowerLoss { host, back: lasts },
         11 => Fault::Kill { host, back: lasts },

@@ -34,7 +34,15 @@ pub fn describe(plan: &Plan) -> String {
     let _ = writeln!(
         text,
         "  {} nodes, {} clients, delay {:?}, kernel {:?}, lease {}, refresh {:?}, {} servers, script {:?}, noise {}",
-        shape.nodes, plan.clients, shape.delay, shape.apply, shape.lease, shape.refresh, shape.servers, shape.script, plan.noise
+        shape.nodes,
+        plan.clients,
+        shape.delay,
+        shape.apply,
+        shape.lease,
+        shape.refresh,
+        shape.servers,
+        shape.script,
+        plan.noise
     );
     for router in &shape.routers {
         let _ = writeln!(text, "  {router:?}");
@@ -42,12 +50,19 @@ pub fn describe(plan: &Plan) -> String {
     for (at, fault) in &plan.faults {
         let _ = writeln!(text, "  at {at} s {fault}");
     }
-    let _ = writeln!(text, "  storm {:?}; left {:?}; scripts failing {:?}; drill {:?}", plan.storm, plan.left, plan.failing, plan.drill);
+    let _ = writeln!(
+        text,
+        "  storm {:?}; left {:?}; scripts failing {:?}; drill {:?}",
+        plan.storm, plan.left, plan.failing, plan.drill
+    );
     text
 }
 
 /// One line about a run that passed.
 #[must_use]
 pub fn passed(seed: u64, report: &Report) -> String {
-    format!("seed {seed}: hash {:016x}, {} events, {:?} simulated", report.hash, report.events, report.simulated)
+    format!(
+        "seed {seed}: hash {:016x}, {} events, {:?} simulated",
+        report.hash, report.events, report.simulated
+    )
 }

@@ -182,7 +182,9 @@ impl<'a> Run<'a> {
             for id in ids {
                 // After what has waited for a frozen process; harmless for one that has not resigned.
                 let input = Box::new(Input::Order(Order::Rejoin(id)));
-                world.queue.push(world.now + Duration::from_millis(1), Event::Feed { host, generation, input });
+                world
+                    .queue
+                    .push(world.now + Duration::from_millis(1), Event::Feed { host, generation, input });
             }
         }
         if self.plan.canary == Some(Canary::DeafHost) {
@@ -212,10 +214,14 @@ impl<'a> Run<'a> {
         }
         let nth = usize::try_from(self.plan.seed).unwrap_or(0) % self.plan.shape.routers.len();
         let router = &self.plan.shape.routers[nth];
-        let key = RouterKey { interface: super::shape::LINK.into(), vrid: router.vrid, family: router.family };
-        let Some(hit) = settled::masters(&self.world, &self.main.hosts, &key).first().copied() else { return };
+        let key =
+            RouterKey { interface: super::shape::LINK.into(), vrid: router.vrid, family: router.family };
+        let Some(hit) = settled::masters(&self.world, &self.main.hosts, &key).first().copied() else {
+            return;
+        };
         let bound = self.bound(router, &key, hit);
-        let back = settling(self.plan) + self.plan.shape.refresh + SECOND_BLOCK + router.master_down() * 2 + SPARE;
+        let back =
+            settling(self.plan) + self.plan.shape.refresh + SECOND_BLOCK + router.master_down() * 2 + SPARE;
         let began = self.world.now;
         let fault = match self.plan.drill {
             Drill::PowerLoss => Fault::PowerLoss { host: hit, back },
@@ -259,7 +265,10 @@ impl<'a> Run<'a> {
         let after = settled::masters(&self.world, &self.main.hosts, &key);
         let owner = router.members.iter().any(|member| member.0 == 255);
         if !self.broken() && !router.preempt && !owner && before.len() == 1 && before != after {
-            self.world.fail("A5", format!("vrid {}: nopreempt, but n{:?} became n{:?}", router.vrid, before, after));
+            self.world.fail(
+                "A5",
+                format!("vrid {}: nopreempt, but n{:?} became n{:?}", router.vrid, before, after),
+            );
         }
     }
 
@@ -292,7 +301,8 @@ impl<'a> Run<'a> {
         let hosts: Vec<usize> = self.main.hosts.iter().copied().filter(|host| *host != hit).collect();
         let holds = |world: &World, host: usize| {
             let instance = world.hosts[host].instance(key);
-            instance.is_some_and(|(_, i)| i.addresses.iter().all(|held| world.hosts[host].serves(held.address)))
+            instance
+                .is_some_and(|(_, i)| i.addresses.iter().all(|held| world.hosts[host].serves(held.address)))
         };
         if !self.broken() && !hosts.iter().any(|host| holds(&self.world, *host)) {
             self.world.fail("E1", format!("vrid {}: nobody has taken over from n{}", key.vrid, hit + 1));
@@ -304,9 +314,12 @@ impl<'a> Run<'a> {
         if !self.plan.shape.lease || !matches!(self.plan.drill, Drill::Kill | Drill::Freeze) {
             return;
         }
-        let shortest = self.plan.shape.routers.iter().map(|router| {
-            router.members[hit].1 * u32::from(router.down_adverts)
-        });
+        let shortest = self
+            .plan
+            .shape
+            .routers
+            .iter()
+            .map(|router| router.members[hit].1 * u32::from(router.down_adverts));
         let soon = shortest.min().unwrap_or_default().max(Duration::from_secs(1));
         let only = self.plan.shape.routers.len() == 1;
         let soon = if only { soon } else { router.master_down().max(Duration::from_secs(4)) };

@@ -32,7 +32,13 @@ impl Scenario {
     /// A scenario in which nothing happens yet.
     #[must_use]
     pub fn new(name: &str, length: Duration) -> Scenario {
-        Scenario { name: name.into(), steps: Vec::new(), length, client_every: Duration::from_millis(10), seed: 1 }
+        Scenario {
+            name: name.into(),
+            steps: Vec::new(),
+            length,
+            client_every: Duration::from_millis(10),
+            seed: 1,
+        }
     }
 
     /// The same, with `fault` at `seconds`.
@@ -79,7 +85,8 @@ pub fn run(configs: &[(String, Config)], scenario: &Scenario) -> Timeline {
 #[must_use]
 pub fn own_addresses(nth: usize, configs: &[(String, Config)]) -> Vec<IpAddr> {
     let config = &configs[nth].1;
-    let mut own: Vec<IpAddr> = config.instances.values().filter_map(|instance| instance.transport.source).collect();
+    let mut own: Vec<IpAddr> =
+        config.instances.values().filter_map(|instance| instance.transport.source).collect();
     for instance in config.instances.values() {
         if own.iter().all(|address| address.is_ipv6() != (instance.router.family == Family::V6)) {
             own.extend(unclaimed_peer(nth, configs, instance).or_else(|| made_up(nth, instance)));
@@ -99,7 +106,9 @@ fn unclaimed_peer(nth: usize, configs: &[(String, Config)], mine: &InstanceConfi
     let not_me = peers(mine);
     let others = configs.iter().enumerate().filter(|(other, _)| *other != nth);
     let theirs = others.flat_map(|(_, (_, config))| config.instances.values());
-    let same = theirs.filter(|theirs| theirs.router.vrid == mine.router.vrid && theirs.router.family == mine.router.family);
+    let same = theirs.filter(|theirs| {
+        theirs.router.vrid == mine.router.vrid && theirs.router.family == mine.router.family
+    });
     same.flat_map(|theirs| peers(theirs)).find(|address| !not_me.contains(address))
 }
 
@@ -136,9 +145,11 @@ pub fn demo(configs: &[(String, Config)]) -> String {
     let active = highest(configs);
     let timeline = run(configs, &demo_scenario(active));
     let mut text = timeline.to_text();
-    let parts = [("power loss", 20, 40), ("return", 40, 70), ("failing check", 70, 130), ("recovery", 130, 170)];
+    let parts =
+        [("power loss", 20, 40), ("return", 40, 70), ("failing check", 70, 130), ("recovery", 130, 170)];
     for (what, from, until) in parts {
-        let found = timeline.longest_outage(Time::from_millis(from * 1_000), Time::from_millis(until * 1_000));
+        let found =
+            timeline.longest_outage(Time::from_millis(from * 1_000), Time::from_millis(until * 1_000));
         let said = match found {
             Some(outage) => format!("the client was without service for {} s", seconds(outage.lasted())),
             None => String::from("the client noticed nothing"),
@@ -150,7 +161,8 @@ pub fn demo(configs: &[(String, Config)]) -> String {
 
 /// The node with the highest priority: the one that becomes active.
 fn highest(configs: &[(String, Config)]) -> usize {
-    let priority = |config: &Config| config.instances.values().map(|i| i.election.priority).max().unwrap_or(0);
+    let priority =
+        |config: &Config| config.instances.values().map(|i| i.election.priority).max().unwrap_or(0);
     let best = configs.iter().map(|(_, config)| priority(config)).max().unwrap_or(0);
     configs.iter().position(|(_, config)| priority(config) == best).unwrap_or(0)
 }

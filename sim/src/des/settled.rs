@@ -79,7 +79,9 @@ fn tracked_is_good(world: &World, host: usize, config: &Config, tracker: &Tracke
         Tracked::Interface(_) => world.hosts[host].unplugged == 0,
         Tracked::Check(id) => config.checks.get(id).is_some_and(|check| match &*check.probe {
             Probe::Script { broken, .. } => broken.is_none() && world.truth.script_passes(host),
-            Probe::Tcp { to, .. } | Probe::SslHello { to, .. } | Probe::Tls { to, .. } => world.truth.server_lives(*to),
+            Probe::Tcp { to, .. } | Probe::SslHello { to, .. } | Probe::Tls { to, .. } => {
+                world.truth.server_lives(*to)
+            }
             Probe::Http(http) => world.truth.server_lives(http.to),
         }),
     }
@@ -144,9 +146,10 @@ fn best_is_master(world: &World, component: &Component, key: &RouterKey) -> Brok
         instance.is_some_and(|(_, i)| i.election.preempt || i.election.priority == 255)
     };
     let mine = expected(world, master, key)?;
-    let better = component.hosts.iter().find(|host| {
-        preempts(**host) && expected(world, **host, key).is_some_and(|theirs| theirs > mine)
-    })?;
+    let better = component
+        .hosts
+        .iter()
+        .find(|host| preempts(**host) && expected(world, **host, key).is_some_and(|theirs| theirs > mine))?;
     let theirs = expected(world, *better, key)?;
     Some(("A5", format!("n{} with {mine} is master, not n{} with {theirs}", master + 1, better + 1)))
 }
@@ -165,7 +168,8 @@ fn neighbours_know(world: &World, component: &Component, key: &RouterKey) -> Bro
         for host in component.hosts.iter().filter(|host| **host != master) {
             let entry = world.hosts[*host].neighbours.get(&address.addr());
             if let Some(owner) = entry.filter(|owner| **owner != master) {
-                let what = format!("n{} has {address} at n{}, the master is n{}", host + 1, owner + 1, master + 1);
+                let what =
+                    format!("n{} has {address} at n{}, the master is n{}", host + 1, owner + 1, master + 1);
                 return Some(("A8", what));
             }
         }
@@ -181,7 +185,10 @@ fn pools_follow_servers(world: &World, component: &Component) -> Broken {
             let lives = world.truth.server_lives(server.address);
             if server.usable != lives {
                 let (usable, lives) = (server.usable, if lives { "lives" } else { "is dead" });
-                return Some(("E3", format!("n{} has {} usable: {usable}, but it {lives}", host + 1, server.name)));
+                return Some((
+                    "E3",
+                    format!("n{} has {} usable: {usable}, but it {lives}", host + 1, server.name),
+                ));
             }
         }
     }

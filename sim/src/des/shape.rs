@@ -6,9 +6,9 @@
 use ipnet::IpNet;
 use standfast_core::action::AddressOptions;
 use standfast_core::config::model::{
-    AnnounceConfig, Authentication, Bind, CheckConfig, Command, Config, Counter, Destination, ElectionConfig, Family,
-    FrontendConfig, InstanceConfig, NotifyConfig, Peer, PoolConfig, Probe, Redispatch, RouterConfig, Schedule,
-    ServerConfig, Tracked, Tracker, TransportConfig, Version, VirtualAddress,
+    AnnounceConfig, Authentication, Bind, CheckConfig, Command, Config, Counter, Destination, ElectionConfig,
+    Family, FrontendConfig, InstanceConfig, NotifyConfig, Peer, PoolConfig, Probe, Redispatch, RouterConfig,
+    Schedule, ServerConfig, Tracked, Tracker, TransportConfig, Version, VirtualAddress,
 };
 use standfast_core::config::names::{Kind, Names};
 use standfast_core::id::{CheckId, FrontendId, InstanceId, PoolId, ServerId};
@@ -187,7 +187,9 @@ impl RouterShape {
         };
         let common = match version {
             Version::V2 => Duration::from_secs(one_of(rng, &[1, 1, 1, 2, 5])),
-            Version::V3 => Duration::from_millis(one_of(rng, &[10, 100, 100, 300, 1_000, 1_000, 2_500, 10_000])),
+            Version::V3 => {
+                Duration::from_millis(one_of(rng, &[10, 100, 100, 300, 1_000, 1_000, 2_500, 10_000]))
+            }
         };
         let mixed = version == Version::V3 && rng.chance(200);
         let style = rng.below(4);
@@ -209,7 +211,11 @@ impl RouterShape {
             family,
             unicast: rng.chance(400),
             preempt: !rng.chance(250),
-            preempt_delay: if rng.chance(150) { Duration::from_secs(1 + rng.below(8)) } else { Duration::ZERO },
+            preempt_delay: if rng.chance(150) {
+                Duration::from_secs(1 + rng.below(8))
+            } else {
+                Duration::ZERO
+            },
             down_adverts: one_of(rng, &[3, 3, 3, 3, 2, 5]),
             addresses: one_of(rng, &[1, 1, 1, 2, 3]),
         }
@@ -251,15 +257,18 @@ impl RouterShape {
         };
         let link = Tracker { what: Tracked::Interface(LINK.into()), weight: 0, reverse: false };
         // keepalived refuses weighted trackers for an owner.
-        let trackers = script.filter(|script| priority != 255 || script.1 == 0).map(|(check, weight)| Tracker {
-            what: Tracked::Check(check),
-            weight,
-            reverse: false,
-        });
+        let trackers = script
+            .filter(|script| priority != 255 || script.1 == 0)
+            .map(|(check, weight)| Tracker { what: Tracked::Check(check), weight, reverse: false });
         InstanceConfig {
             id,
             name: name.into(),
-            router: RouterConfig { interface: LINK.into(), vrid: self.vrid, version: self.version, family: self.family },
+            router: RouterConfig {
+                interface: LINK.into(),
+                vrid: self.vrid,
+                version: self.version,
+                family: self.family,
+            },
             election: ElectionConfig {
                 priority,
                 wish_master: priority == 255,
@@ -427,7 +436,16 @@ impl Tweak {
                 Tweak::ExtraAddress => {
                     let extra = match new.router.family {
                         Family::V4 => IpAddr::V4(Ipv4Addr::new(198, 51, 100, new.router.vrid)),
-                        Family::V6 => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, u16::from(new.router.vrid))),
+                        Family::V6 => IpAddr::V6(Ipv6Addr::new(
+                            0x2001,
+                            0xdb8,
+                            1,
+                            0,
+                            0,
+                            0,
+                            0,
+                            u16::from(new.router.vrid),
+                        )),
                     };
                     new.addresses.push(virtual_address(IpNet::from(extra)));
                 }

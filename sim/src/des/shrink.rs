@@ -20,7 +20,8 @@ pub fn shrink(plan: &Plan, name: &str) -> (Plan, u32) {
     let mut best = plan.clone();
     best.faults = minimal(&best.faults, |faults| fails(&Plan { faults: faults.to_vec(), ..best.clone() }));
     best.left = minimal(&best.left, |left| fails(&Plan { left: left.to_vec(), ..best.clone() }));
-    best.failing = minimal(&best.failing, |failing| fails(&Plan { failing: failing.to_vec(), ..best.clone() }));
+    best.failing =
+        minimal(&best.failing, |failing| fails(&Plan { failing: failing.to_vec(), ..best.clone() }));
     let quiet = Plan { noise: false, ..best.clone() };
     if best.noise && fails(&quiet) {
         best = quiet;

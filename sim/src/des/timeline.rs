@@ -148,7 +148,8 @@ impl Story {
         if !self.told {
             return;
         }
-        let sight = self.sights.entry((client, address)).or_insert(Sight { answer, served: None, worst: answer });
+        let sight =
+            self.sights.entry((client, address)).or_insert(Sight { answer, served: None, worst: answer });
         let before = *sight;
         sight.answer = answer;
         sight.worst = if answer == Answer::Served { answer } else { sight.worst.max(answer) };
@@ -164,7 +165,9 @@ impl Story {
                 format!("is served again at {}, after {} s", address.addr(), seconds(at.since(from)))
             }
             (Answer::Served, None) => format!("is served at {}", address.addr()),
-            (Answer::Refused | Answer::Silent, _) => format!("gets {} from {}", answer.as_str(), address.addr()),
+            (Answer::Refused | Answer::Silent, _) => {
+                format!("gets {} from {}", answer.as_str(), address.addr())
+            }
         };
         self.line(at, Who::Client(client), text);
     }
@@ -174,7 +177,12 @@ impl Story {
     pub fn finish(self, nodes: Vec<String>, length: Duration) -> Timeline {
         let open = self.sights.iter().filter_map(|((client, address), sight)| {
             let unserved = sight.answer != Answer::Served;
-            unserved.then(|| Open { client: *client, address: *address, since: sight.served, worst: sight.worst })
+            unserved.then_some(Open {
+                client: *client,
+                address: *address,
+                since: sight.served,
+                worst: sight.worst,
+            })
         });
         let open = open.collect();
         Timeline { nodes, length, lines: self.lines, outages: self.outages, open }
@@ -245,12 +253,22 @@ impl Timeline {
         for outage in &self.outages {
             let (from, lasted) = (seconds(outage.from.since_origin()), seconds(outage.lasted()));
             let (to, worst) = (outage.address.addr(), outage.worst.as_str());
-            let _ = writeln!(text, "client {} at {to}: {lasted} s without service from {from} s on ({worst})", outage.client + 1);
+            let _ = writeln!(
+                text,
+                "client {} at {to}: {lasted} s without service from {from} s on ({worst})",
+                outage.client + 1
+            );
         }
         for open in &self.open {
             let (to, worst) = (open.address.addr(), open.worst.as_str());
-            let since = open.since.map_or(String::from("from the beginning"), |since| format!("since {} s", seconds(since.since_origin())));
-            let _ = writeln!(text, "client {} at {to}: without service {since}, to the end ({worst})", open.client + 1);
+            let since = open.since.map_or(String::from("from the beginning"), |since| {
+                format!("since {} s", seconds(since.since_origin()))
+            });
+            let _ = writeln!(
+                text,
+                "client {} at {to}: without service {since}, to the end ({worst})",
+                open.client + 1
+            );
         }
         text
     }
@@ -268,17 +286,23 @@ pub fn seconds(duration: Duration) -> String {
 
 /// What a fault, or its end, looks like to people: whom it hits, and what it is.
 fn words(fault: &Fault, begins: bool) -> Option<(Option<usize>, String)> {
-    let say = |host: usize, start: &str, end: &str| Some((Some(host), String::from(if begins { start } else { end })));
+    let say = |host: usize, start: &str, end: &str| {
+        Some((Some(host), String::from(if begins { start } else { end })))
+    };
     match fault {
         Fault::PowerLoss { host, .. } => say(*host, "LOSES POWER", "has power again, its daemon starts"),
         Fault::Kill { host, .. } => say(*host, "its daemon IS KILLED", "its daemon starts again"),
         Fault::Stop { host, .. } => say(*host, "its daemon IS TOLD TO STOP", "its daemon starts again"),
         Fault::Pause { host, .. } => say(*host, "its daemon IS FROZEN", "its daemon goes on"),
         Fault::LinkDown { host, .. } => say(*host, "LOSES ITS LINK", "has its link again"),
-        Fault::ScriptFails { host, .. } => say(*host, "its check script BEGINS TO FAIL", "its check script passes again"),
+        Fault::ScriptFails { host, .. } => {
+            say(*host, "its check script BEGINS TO FAIL", "its check script passes again")
+        }
         Fault::Resign { host, .. } => say(*host, "IS ORDERED TO RESIGN", "may take part again"),
         Fault::Reload { host, to } => Some((Some(*host), format!("RELOADS ({to:?})"))),
-        Fault::TakeAddresses { host } => Some((Some(*host), String::from("other software TAKES ITS ADDRESSES AWAY"))),
+        Fault::TakeAddresses { host } => {
+            Some((Some(*host), String::from("other software TAKES ITS ADDRESSES AWAY")))
+        }
         Fault::ServerDies { server, .. } => {
             Some((None, format!("server {server} {}", if begins { "DIES" } else { "is back" })))
         }

@@ -97,8 +97,11 @@ impl Queue {
 
     /// Forgets the ends of faults: everything has been healed at once.
     pub(crate) fn forget_undos(&mut self) {
-        let kept: BinaryHeap<Entry> =
-            self.heap.drain().filter(|entry| !matches!(entry.2, Event::Undo(_) | Event::Inflict(_))).collect();
+        let kept: BinaryHeap<Entry> = self
+            .heap
+            .drain()
+            .filter(|entry| !matches!(entry.2, Event::Undo(_) | Event::Inflict(_)))
+            .collect();
         self.heap = kept;
     }
 }
@@ -198,7 +201,8 @@ impl World {
         let names: BTreeSet<Arc<str>> = specs.iter().flat_map(|spec| links(&spec.config)).collect();
         let numbers: BTreeMap<Arc<str>, Interface> =
             names.into_iter().zip((FIRST_LINK..).map(Interface)).collect();
-        let hosts: Vec<Host> = specs.iter().zip(0_u64..).map(|(spec, nth)| host(spec, &numbers, rng.fork(nth))).collect();
+        let hosts: Vec<Host> =
+            specs.iter().zip(0_u64..).map(|(spec, nth)| host(spec, &numbers, rng.fork(nth))).collect();
         let ports = specs.len() + setting.clients;
         let clients = (specs.len()..ports).map(|port| Client::new(port, setting.probe)).collect();
         let mut world = World {
@@ -281,7 +285,8 @@ impl World {
         let node = Node::new(h.config.clone(), seed, self.now);
         h.process = Some(Process { node, wake: 0, frozen: None, stopping: false, seen: Seen::default() });
         self.trace.say(self.now, Some(host), format_args!("starts"));
-        let boot = Duration::from_nanos(self.hosts[host].rng.below(u64::try_from(BOOT.as_nanos()).unwrap_or(1)));
+        let boot =
+            Duration::from_nanos(self.hosts[host].rng.below(u64::try_from(BOOT.as_nanos()).unwrap_or(1)));
         self.carry_out(host);
         self.dump_after(host, boot);
     }
@@ -301,16 +306,17 @@ impl World {
 
     /// An answer or notice reaches `host`; a dump's beginning brings the whole dump with it.
     fn answer(&mut self, host: usize, input: Input<'static>) {
-        if let Input::Kernel(KernelNotice::ResyncBegin) = input {
+        let frozen = self.hosts[host].process.as_ref().is_some_and(|process| process.frozen.is_some());
+        if let (Input::Kernel(KernelNotice::ResyncBegin), false) = (&input, frozen) {
             for notice in self.hosts[host].kernel.dump() {
                 self.feed(host, Input::Kernel(notice));
             }
             return;
         }
-        if let (Input::Checked { check, ticket, .. }, Some(process)) = (&input, &mut self.hosts[host].process) {
-            if process.seen.running.get(check) == Some(ticket) {
-                process.seen.running.remove(check);
-            }
+        if let (Input::Checked { check, ticket, .. }, Some(process)) = (&input, &mut self.hosts[host].process)
+            && process.seen.running.get(check) == Some(ticket)
+        {
+            process.seen.running.remove(check);
         }
         self.feed(host, input);
     }
@@ -371,7 +377,8 @@ impl World {
             let replaced = |id: &InstanceId| {
                 h.config.instances.get(id).is_some_and(|instance| {
                     let election = &instance.election;
-                    now.since(since) > election.interval * (u32::from(election.down_adverts) + 1) + Duration::from_secs(1)
+                    now.since(since)
+                        > election.interval * (u32::from(election.down_adverts) + 1) + Duration::from_secs(1)
                 })
             };
             let masters = process.seen.roles.iter().filter(|(_, role)| **role == Role::Master);
@@ -505,7 +512,13 @@ impl std::fmt::Display for Short<'_, '_> {
                 write!(f, "advert from {from} vrid {} priority {}", byte(1), byte(2))
             }
             Input::Configure(_) => write!(f, "Configure"),
-            other => write!(f, "{other:?}"),
+            other @ (Input::Tick
+            | Input::Checked { .. }
+            | Input::Observed { .. }
+            | Input::Done { .. }
+            | Input::Kernel(_)
+            | Input::Order(_)
+            | Input::Stop) => write!(f, "{other:?}"),
         }
     }
 }
@@ -548,7 +561,9 @@ fn host(spec: &Spec, numbers: &BTreeMap<Arc<str>, Interface>, rng: Rng) -> Host 
     let own: Vec<(Interface, IpAddr)> = on_each.collect();
     let nets: Vec<(Interface, IpNet)> = own
         .iter()
-        .filter_map(|(on, address)| Some((*on, IpNet::new(*address, if address.is_ipv4() { 24 } else { 64 }).ok()?)))
+        .filter_map(|(on, address)| {
+            Some((*on, IpNet::new(*address, if address.is_ipv4() { 24 } else { 64 }).ok()?))
+        })
         .collect();
     Host {
         name: spec.name.clone(),

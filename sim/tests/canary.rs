@@ -1,0 +1,40 @@
+//! A world with a deliberate mistake must be reported, or the invariants report nothing.
+
+use sim::des::plan::{Drill, Plan};
+use sim::des::report;
+use sim::des::run::run;
+use sim::des::world::Canary;
+
+/// How many of the first seeds fail with `canary`, and by which invariants.
+fn failures(canary: Canary, drill: Drill) -> Vec<&'static str> {
+    let plans = (0..40).map(|seed| Plan { canary: Some(canary), drill, ..Plan::draw(seed) });
+    plans.filter_map(|plan| run(&plan, false).violation).map(|violation| violation.name).collect()
+}
+
+#[test]
+fn neighbours_that_hear_no_announcement_are_noticed() {
+    let found = failures(Canary::DeafNeighbours, Drill::PowerLoss);
+    assert!(found.iter().filter(|name| **name == "A8").count() > 10, "{found:?}");
+}
+
+#[test]
+fn a_host_that_stays_deaf_in_the_calm_is_noticed() {
+    let found = failures(Canary::DeafHost, Drill::Nothing);
+    assert!(found.contains(&"A1"), "{found:?}");
+    assert!(found.len() > 20, "{found:?}");
+}
+
+#[test]
+fn a_kernel_that_never_ends_a_lifetime_is_noticed() {
+    let found = failures(Canary::EndlessLeases, Drill::Kill);
+    assert!(found.iter().any(|name| *name == "L1" || *name == "L2"), "{found:?}");
+}
+
+#[test]
+fn a_failure_names_invariant_time_seed_and_shrunk_plan_and_the_line_that_replays_it() {
+    let plan = Plan { canary: Some(Canary::DeafHost), ..Plan::draw(3) };
+    let text = report::failure(&plan);
+    assert!(text.starts_with("seed 3: A"), "{text}");
+    assert!(text.contains("shrunk from") && text.contains(" to 0 in "), "{text}");
+    assert!(text.contains("replay: cargo sim replay 3"), "{text}");
+}
