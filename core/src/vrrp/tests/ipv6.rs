@@ -113,7 +113,7 @@ fn peers_with_global_addresses_are_spoken_to_from_a_global_one() {
     for (peer, source) in [("2001:db8::20", "2001:db8::10"), (RIVAL, LOCAL)] {
         let mut config = six(255);
         let peer = Peer { address: ip(peer), min_ttl: 0, max_ttl: 255 };
-        config.transport.to = Destination::Unicast(alloc::vec![peer.clone()]);
+        config.transport.to = Destination::Unicast(alloc::vec![peer]);
         config.transport.hops = 255;
         let bench = alone(config);
         assert_eq!(sources(&bench), [(ip(source), peer.address, 255)]);
