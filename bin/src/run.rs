@@ -12,7 +12,7 @@ use standfast_core::rng::Seed;
 use standfast_core::time::Time;
 use standfast_io::check::checker::Checker;
 use standfast_io::clock::{BootClock, Clock};
-use standfast_io::driver::{Driver, Observer, Parts};
+use standfast_io::driver::{Driver, LAST_SCRIPTS, Observer, Parts};
 use standfast_io::fabric::TokioFabric;
 use standfast_io::linux::LinuxHost;
 use standfast_io::linux::process::Processes;
@@ -85,7 +85,10 @@ fn serve(files: &Files, config: Arc<Config>) -> Result<(), Box<dyn std::error::E
         let (orders, wanted) = mpsc::channel(MAX_ORDERS);
         let signals = Signals::new()?;
         tokio::select! { biased;
-            () = driver.run(wanted) => {}
+            cut = driver.run(wanted) => if cut > 0 {
+                let after = LAST_SCRIPTS.as_secs();
+                log.say(4, &format!("Stopped, but {cut} notify script(s) had not ended after {after} s and were killed"));
+            },
             () = signals.listen(files, config, &orders, &log) => {}
         }
         Ok(())
