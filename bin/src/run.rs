@@ -72,11 +72,11 @@ pub fn run(files: &Files) -> ExitCode {
 }
 
 fn serve(files: &Files, config: Arc<Config>) -> Result<(), Box<dyn std::error::Error>> {
-    let logger = Logger::new("standfast")?;
+    let logger = Logger::new("standfast", style())?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let data = Threads::start(workers, most_connections(&config), &logger)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let log = Rc::new(EventLog::new(logger.clone(), style()));
+    let log = Rc::new(EventLog::new(logger.clone()));
     let result = runtime.block_on(async {
         let host = LinuxHost::new()?;
         let parts = Parts { host, data, checker: Checker::new(TokioFabric, Processes), clock: BootClock };
