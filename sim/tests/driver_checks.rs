@@ -1,4 +1,5 @@
 //! The real checks on turmoil's streams: connects, the old SSL hello, TLS and HTTPS, by the simulated date.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use sim::des::shape::Shape;
 use sim::net::board::{Backend, Try};
