@@ -98,7 +98,11 @@ fn keys(
                 }
             }
         }
-        _ => {}
+        toml::de::DeValue::String(_)
+        | toml::de::DeValue::Integer(_)
+        | toml::de::DeValue::Float(_)
+        | toml::de::DeValue::Boolean(_)
+        | toml::de::DeValue::Datetime(_) => {}
     }
 }
 
