@@ -44,6 +44,7 @@ use group::Group;
 use instance::Instance;
 use receive::{Complaint, Complaints};
 use reception::Receptions;
+use serde::{Deserialize, Serialize};
 use transition::Parting;
 use world::{Asked, Desk, Pace, Tickets, World};
 
@@ -51,7 +52,7 @@ use world::{Asked, Desk, Pace, Tickets, World};
 const NOTABLE_GAP: Duration = Duration::from_millis(1);
 
 /// All virtual routers of a node.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Routers {
     instances: BTreeMap<InstanceId, Instance>,
     groups: BTreeMap<GroupId, Group>,
