@@ -4,6 +4,8 @@ pub mod check;
 pub mod cli;
 pub mod demo;
 pub mod lab;
+pub mod record;
+pub mod replay;
 pub mod run;
 pub mod source;
 pub mod text;

@@ -31,8 +31,6 @@ pub enum RouterTimer {
     AddressRetry,
     /// Make before break: the longest wait for a peer ends.
     Leave,
-    /// The start-up delay ends (`vrrp_startup_delay`).
-    Startup,
 }
 
 /// What a health check waits for.
@@ -55,8 +53,8 @@ pub enum TimerKey {
     SlowStart(PoolId, ServerId),
     /// A listening side that could not be opened is tried again.
     Listen(FrontendId),
-    /// The node's own clean stop has waited for long enough.
-    Stop,
+    /// The removal of an address that no virtual router has is tried again.
+    Leftover,
 }
 
 impl fmt::Display for TimerKey {
@@ -66,7 +64,7 @@ impl fmt::Display for TimerKey {
             TimerKey::Check(id, timer) => write!(f, "{id} {timer:?}"),
             TimerKey::SlowStart(_, server) => write!(f, "{server} SlowStart"),
             TimerKey::Listen(id) => write!(f, "{id} Listen"),
-            TimerKey::Stop => write!(f, "Stop"),
+            TimerKey::Leftover => write!(f, "Leftover"),
         }
     }
 }

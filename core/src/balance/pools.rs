@@ -100,7 +100,7 @@ impl Pools {
             let pool = self.pools.entry(*id).or_insert_with(|| Pool::new(wanted));
             pool.configure(wanted);
             pool.publish(cx);
-            pool.tell_usable(cx);
+            pool.tell_empty(cx);
             for server in &wanted.servers {
                 if let Some(check) = server.check {
                     self.checked.entry(check).or_default().push((*id, server.id));
@@ -147,7 +147,7 @@ impl Pools {
                 backup,
             });
         }
-        pool.tell_usable(cx);
+        pool.tell_empty(cx);
     }
 }
 

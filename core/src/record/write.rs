@@ -8,7 +8,7 @@ use super::check::Hash;
 use super::encode::{EncodeError, encode, varint};
 use super::layout::{
     AGAIN, CRC, END, FINISH, HASHED, HEAD, HEADER_BYTES, Head, Header, INPUT, MAX_REMEMBERED, MAX_SEGMENTS,
-    MIN_BYTES, NODE, NODES_PER_SEGMENT, START, end_mark, frame_crc,
+    MIN_BYTES, MIN_SEGMENT, NODE, NODES_PER_SEGMENT, START, end_mark, frame_crc,
 };
 use super::redact::Key;
 use crate::action::Action;
@@ -113,7 +113,8 @@ impl Writer {
         encode(&(start.seed, start.now), None, &mut body)?;
         encode(start.config, Some(&key), &mut body)?;
         let room = memory.len() - HEADER_BYTES;
-        let segments = (room / (body.len() * NODES_PER_SEGMENT).max(1)).clamp(2, MAX_SEGMENTS);
+        let least = (body.len() * NODES_PER_SEGMENT).max(MIN_SEGMENT);
+        let segments = (room / least).clamp(2, MAX_SEGMENTS);
         let header = Header {
             program: start.program,
             host: start.host,

@@ -129,7 +129,7 @@ fn because(why: &Why) -> String {
         Why::MasterDown { last: None, silent } => format!("no master heard for {}", seconds(*silent)),
         Why::Farewell { from } => format!("{from} said farewell (priority 0)"),
         Why::Better { from, priority } => format!("{from} is better (priority {priority})"),
-        Why::Tracked { what } => format!("{what} failed"),
+        Why::Tracked { what } => what.clone(),
         Why::Recovered => "the fault is gone".to_owned(),
         Why::Group => "its sync group asked for it".to_owned(),
         Why::AddressLost { address } => format!("somebody else removed {address}"),

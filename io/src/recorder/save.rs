@@ -73,8 +73,7 @@ pub fn save(from: &Path, to: &Path) -> Result<Saved, SaveError> {
 /// A copy, the inputs in it, and whether something of it is damaged.
 fn take(from: &Path) -> Result<(Vec<u8>, u64, bool), SaveError> {
     let bytes = std::fs::read(from).map_err(|error| SaveError::From(from.to_owned(), error))?;
-    let recording =
-        Recording::open(&bytes).map_err(|error| SaveError::Unreadable(from.to_owned(), error))?;
+    let recording = Recording::open(&bytes).map_err(|error| SaveError::Unreadable(from.to_owned(), error))?;
     let (mut inputs, mut damaged) = (0, false);
     for item in recording.items() {
         match item {

@@ -6,7 +6,7 @@ use super::*;
 use crate::config::model::{Algorithm, PoolConfig, Redispatch, ServerConfig};
 use crate::event::ServerState;
 use crate::input::CheckCode;
-use crate::outbox::{Outbox, Signal};
+use crate::outbox::Outbox;
 use crate::time::Time;
 use crate::timers::Timers;
 use alloc::sync::Arc;
@@ -64,10 +64,6 @@ impl Bench {
         core::iter::from_fn(|| self.out.take_action()).collect()
     }
 
-    fn signals(&mut self) -> Vec<Signal> {
-        core::iter::from_fn(|| self.out.take_signal()).collect()
-    }
-
     fn with<R>(&mut self, f: impl FnOnce(&mut Pools, &mut Context<'_>) -> R) -> (R, Vec<Action>) {
         let mut cx = Context { now: Time::ZERO, out: &mut self.out, timers: &mut self.timers };
         let result = f(&mut self.pools, &mut cx);
@@ -108,21 +104,16 @@ fn words(actions: &[Action]) -> Vec<alloc::string::String> {
 fn servers_start_up_and_their_view_is_published_once() {
     let (mut bench, actions) = Bench::new(&config(alloc::vec![server(1, "a", 1), server(2, "b", 1)]));
     assert_eq!(words(&actions), ["view 1 ++"]);
-    assert_eq!(bench.signals(), [Signal::Usable { pool: PoolId(1), servers: 2 }]);
     assert_eq!(words(&bench.verdict(1, true)), [""; 0]);
 }
 
 #[test]
 fn losing_servers_is_told_with_counts_and_the_last_one_empties_the_pool() {
     let (mut bench, _) = Bench::new(&config(alloc::vec![server(1, "a", 1), server(2, "b", 1)]));
-    bench.signals();
     assert_eq!(words(&bench.verdict(1, false)), ["view 2 -+", "Down 1/0"]);
-    assert_eq!(bench.signals(), []);
     assert_eq!(words(&bench.verdict(2, false)), ["view 3 --", "Down 0/0", "empty"]);
-    assert_eq!(bench.signals(), [Signal::Usable { pool: PoolId(1), servers: 0 }]);
     assert_eq!(words(&bench.verdict(2, false)), [""; 0]);
     assert_eq!(words(&bench.verdict(1, true)), ["view 4 +-", "Up 1/0"]);
-    assert_eq!(bench.signals(), [Signal::Usable { pool: PoolId(1), servers: 1 }]);
 }
 
 #[test]
@@ -225,9 +216,8 @@ fn a_server_without_a_check_is_always_up() {
 fn a_pool_that_starts_without_a_usable_server_says_so() {
     let mut off = server(1, "a", 1);
     off.disabled = true;
-    let (mut bench, actions) = Bench::new(&config(alloc::vec![off]));
+    let (_, actions) = Bench::new(&config(alloc::vec![off]));
     assert_eq!(words(&actions), ["view 1 -", "empty"]);
-    assert_eq!(bench.signals(), []);
 }
 
 #[test]

@@ -63,8 +63,8 @@ fn lines_about_virtual_routers_keep_the_familiar_phrases_and_say_why() {
         ),
         (role_event(Role::Init, Role::Backup, Why::Start, 100), "(VI_1) Entering BACKUP STATE (init)"),
         (
-            role_event(Role::Backup, Role::Fault, Why::Tracked { what: "eth0".into() }, 0),
-            "(VI_1) Entering FAULT STATE, was BACKUP: eth0 failed; priority 0",
+            role_event(Role::Backup, Role::Fault, Why::Tracked { what: "interface eth0 is down".into() }, 0),
+            "(VI_1) Entering FAULT STATE, was BACKUP: interface eth0 is down; priority 0",
         ),
         (
             role_event(Role::Master, Role::Backup, Why::Better { from: PEER, priority: 150 }, 100),
