@@ -3,7 +3,9 @@
 pub mod check;
 pub mod cli;
 pub mod demo;
+pub mod explain;
 pub mod lab;
+pub mod lint;
 pub mod record;
 pub mod replay;
 pub mod run;

@@ -61,11 +61,11 @@ pub fn run(args: &RunArgs) -> ExitCode {
 }
 
 fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::Error>> {
-    let logger = Logger::new("standfast")?;
+    let logger = Logger::new("standfast", style())?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let data = Threads::start(workers, most_connections(&config), &logger)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let log = Rc::new(EventLog::new(logger.clone(), style()));
+    let log = Rc::new(EventLog::new(logger.clone()));
     let result = runtime.block_on(async {
         let host = LinuxHost::new()?;
         let parts = Parts { host, data, checker: Checker::new(TokioFabric, Processes), clock: BootClock };
@@ -135,7 +135,7 @@ impl Signals {
                 _ = self.int.recv() => true,
                 _ = self.hup.recv() => false,
                 _ = self.usr1.recv() => {
-                    record::save_running(EventLog::new(logger.clone(), style()));
+                    record::save_running(EventLog::new(logger.clone()));
                     continue;
                 }
             };

@@ -155,7 +155,6 @@ impl Node {
             match key {
                 TimerKey::Router(instance, timer) => self.routers.on_timer(context!(self), instance, timer),
                 TimerKey::Check(check, timer) => self.checks.on_timer(context!(self), check, timer),
-                TimerKey::SlowStart(pool, server) => self.pools.on_timer(context!(self), pool, server),
                 TimerKey::Listen(frontend) => self.listeners.on_timer(frontend, context!(self)),
                 TimerKey::Leftover => self.routers.on_leftover_timer(context!(self)),
             }

@@ -1,5 +1,6 @@
 //! A small node with a password, driven by hand and recorded.
 #![allow(dead_code, reason = "each test uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use standfast_core::action::Action;
 use standfast_core::config::load::{Language, Options, load};
@@ -181,9 +182,8 @@ impl Flight {
     }
 
     fn advertised(&self) -> Option<Vec<u8>> {
-        self.asked.iter().rev().find_map(|action| match action {
-            Action::Advertise { payload, .. } => Some(payload.clone()),
-            _ => None,
+        self.asked.iter().rev().find_map(|action| {
+            if let Action::Advertise { payload, .. } = action { Some(payload.clone()) } else { None }
         })
     }
 
