@@ -3,6 +3,7 @@
 //! `source` is what a language is given of the world (files, environment, host name), `finding` what it says about
 //! a text, `model` what comes out, `names` how things keep their ids over reloads.
 
+mod algorithm;
 pub mod codes;
 pub mod diff;
 pub mod finding;
