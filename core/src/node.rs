@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 const BUDGET: usize = 16 * (model::Config::MAX_INSTANCES + model::Config::MAX_SERVERS);
 
 /// A whole node: virtual routers, checks, pools and listening sides.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Node {
     config: Arc<Config>,
     now: Time,
@@ -155,7 +155,6 @@ impl Node {
             match key {
                 TimerKey::Router(instance, timer) => self.routers.on_timer(context!(self), instance, timer),
                 TimerKey::Check(check, timer) => self.checks.on_timer(context!(self), check, timer),
-                TimerKey::SlowStart(pool, server) => self.pools.on_timer(context!(self), pool, server),
                 TimerKey::Listen(frontend) => self.listeners.on_timer(frontend, context!(self)),
                 TimerKey::Leftover => self.routers.on_leftover_timer(context!(self)),
             }

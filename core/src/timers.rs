@@ -1,6 +1,6 @@
 //! Deadlines, ordered by time and, within one instant, by key: never by the order in which they were armed.
 
-use crate::id::{CheckId, FrontendId, InstanceId, PoolId, ServerId};
+use crate::id::{CheckId, FrontendId, InstanceId};
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
@@ -49,8 +49,6 @@ pub enum TimerKey {
     Router(InstanceId, RouterTimer),
     /// A health check's.
     Check(CheckId, CheckTimer),
-    /// A server's slow start takes its next step.
-    SlowStart(PoolId, ServerId),
     /// A listening side that could not be opened is tried again.
     Listen(FrontendId),
     /// The removal of an address that no virtual router has is tried again.
@@ -62,7 +60,6 @@ impl fmt::Display for TimerKey {
         match self {
             TimerKey::Router(id, timer) => write!(f, "{id} {timer:?}"),
             TimerKey::Check(id, timer) => write!(f, "{id} {timer:?}"),
-            TimerKey::SlowStart(_, server) => write!(f, "{server} SlowStart"),
             TimerKey::Listen(id) => write!(f, "{id} Listen"),
             TimerKey::Leftover => write!(f, "Leftover"),
         }
@@ -70,7 +67,7 @@ impl fmt::Display for TimerKey {
 }
 
 /// All deadlines of a node.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timers {
     due: BTreeSet<(Time, TimerKey)>,
     at: BTreeMap<TimerKey, Time>,

@@ -1,6 +1,6 @@
 //! All pools of the node: routes verdicts, orders and observations to the server they concern.
 //!
-//! Decides who is usable and says so in views, events and signals; who gets a connection is the picker's business,
+//! Decides who is usable and says so in views and events; who gets a connection is the picker's business,
 //! when a check runs is that of `health`.
 
 use super::pool::{Pool, PoolStatus};
@@ -14,9 +14,10 @@ use crate::outbox::Context;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 /// All pools.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Pools {
     pools: BTreeMap<PoolId, Pool>,
     /// Whose check is it? One check may decide several servers.
@@ -59,11 +60,6 @@ impl Pools {
             sum.failed_in_a_row = tally.failed_in_a_row;
             sum.open = tally.open;
         }
-    }
-
-    /// A server's time has come: its weight is looked at again.
-    pub(crate) fn on_timer(&mut self, cx: &mut Context<'_>, pool: PoolId, server: ServerId) {
-        self.change(cx, pool, server, None, |_| ());
     }
 
     /// Sets a server's administrative state; returns the check to pause (now in maintenance) or to go on with.
@@ -132,7 +128,7 @@ impl Pools {
         let before = settled(found.state());
         how(found);
         let after = found.state();
-        let name = found.config.name.clone();
+        let (name, sessions) = (found.config.name.clone(), found.tally.open);
         pool.publish(cx);
         if settled(after) != before {
             let (active, backup) = pool.counts();
@@ -144,6 +140,7 @@ impl Pools {
                 outcome: outcome.cloned(),
                 active,
                 backup,
+                sessions,
             });
         }
         pool.tell_empty(cx);

@@ -9,6 +9,7 @@ use crate::input::CheckCode;
 use crate::outbox::Outbox;
 use crate::time::Time;
 use crate::timers::Timers;
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
@@ -81,18 +82,18 @@ fn outcome(passed: bool) -> Outcome {
 }
 
 /// Short words for actions: `view 2 +-`, `Down 1/0`, `empty`.
-fn words(actions: &[Action]) -> Vec<alloc::string::String> {
+fn words(actions: &[Action]) -> Vec<String> {
     let mut out = Vec::new();
     for action in actions {
         out.push(match action {
             Action::Publish { view: Some(view), .. } => {
-                let marks: alloc::string::String =
-                    view.servers.iter().map(|s| if s.usable { '+' } else { '-' }).collect();
+                let marks: String = view.servers.iter().map(|s| if s.usable { '+' } else { '-' }).collect();
                 format!("view {} {marks}", view.version)
             }
             Action::Publish { view: None, .. } => "no view".into(),
-            Action::Event(Event::Server { state, active, backup, .. }) => {
-                format!("{state:?} {active}/{backup}")
+            Action::Event(Event::Server { state, active, backup, sessions, .. }) => {
+                let open = if *sessions > 0 { format!(", {sessions} open") } else { String::new() };
+                format!("{state:?} {active}/{backup}{open}")
             }
             Action::Event(Event::PoolEmpty { .. }) => "empty".into(),
             other => format!("{other:?}"),
@@ -230,4 +231,13 @@ fn observations_add_up() {
     }
     let seen = bench.pools.status()[0].servers[0].tally;
     assert_eq!(seen, Tally { connected: 4, failed: 2, failed_in_a_row: 1, open: 2 });
+}
+
+#[test]
+fn a_server_that_goes_down_is_told_with_the_connections_it_has_open() {
+    let (mut bench, _) = Bench::new(&config(alloc::vec![server(1, "a", 1), server(2, "b", 1)]));
+    let tally = Tally { connected: 9, failed: 0, failed_in_a_row: 0, open: 7 };
+    bench.with(|p, cx| p.on_observed(cx, PoolId(1), ServerId(1), tally));
+    assert_eq!(words(&bench.verdict(1, false)), ["view 2 -+", "Down 1/0, 7 open"]);
+    assert_eq!(words(&bench.verdict(2, false)), ["view 3 --", "Down 0/0", "empty"]);
 }
