@@ -77,7 +77,9 @@ fn each_algorithm_gives_connections_to_the_servers_that_haproxy_gives_them_to() 
     let [peer, ours] = &all[..] else { return };
     for ((port, client), theirs) in peer {
         let own = &ours[&(*port, client.clone())];
-        println!("FIGURE balance {port} {client}: haproxy {theirs:?}, standfast {own:?}");
+        if client == "client" {
+            println!("FIGURE balance at {port}: haproxy {theirs:?}, standfast {own:?}");
+        }
         match port {
             // By the client's address: the very same server.
             8001 => assert_eq!(own, theirs, "{port} {client}"),
