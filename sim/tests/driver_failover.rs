@@ -1,5 +1,7 @@
 //! The real driver on turmoil loses its active node: by power, by a clean stop, by signal 9, by its check.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use sim::des::shape::Shape;
 use sim::net::board::Try;
 use sim::net::cluster::Cluster;

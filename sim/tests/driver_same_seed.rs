@@ -11,7 +11,7 @@ use std::time::Duration;
 const CHILD: &str = "SIM_HASHES_ONLY";
 
 fn hash(seed: u64, shuffled: bool) -> u64 {
-    let mut cluster = Cluster::new(&Shape::three(Version::V3, seed % 2 == 0), seed, shuffled);
+    let mut cluster = Cluster::new(&Shape::three(Version::V3, seed.is_multiple_of(2)), seed, shuffled);
     cluster.pass(Duration::from_secs(6));
     cluster.isolate(0);
     cluster.pass(Duration::from_secs(5));

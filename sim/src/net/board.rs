@@ -139,4 +139,6 @@ pub struct NoLog;
 
 impl LineSink for NoLog {
     fn line(&self, _targets: &[standfast_core::config::model::LogTarget], _level: u8, _text: &str) {}
+
+    fn own(&self, _level: u8, _text: &str) {}
 }
