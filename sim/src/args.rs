@@ -42,6 +42,9 @@ pub(crate) struct RunOrder {
     /// The seeds: from A up to, but not including, B
     #[arg(long, value_name = "A..B")]
     pub(crate) seeds: Seeds,
+    /// 1: nodes on the discrete-event loop; 2: the real driver, checks and proxy on turmoil
+    #[arg(long, value_name = "TIER", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) tier: u8,
     /// Stop at the lowest failing seed
     #[arg(long)]
     pub(crate) until_failure: bool,
@@ -57,10 +60,13 @@ pub(crate) struct RunOrder {
 pub(crate) struct ReplayOrder {
     /// The seed
     pub(crate) seed: u64,
+    /// 1: nodes on the discrete-event loop; 2: the real driver, checks and proxy on turmoil
+    #[arg(long, value_name = "TIER", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) tier: u8,
     /// Print what happened, line by line
     #[arg(long)]
     pub(crate) trace: bool,
-    /// Replay the shrunk plan of a failing seed instead of the whole one
+    /// Replay the shrunk plan of a failing seed instead of the whole one (tier 1)
     #[arg(long)]
     pub(crate) shrunk: bool,
     /// One JSON object instead of words

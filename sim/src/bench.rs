@@ -9,7 +9,7 @@ use serde_json::json;
 use sim::des::plan::{Drill, Plan};
 use sim::des::run::{run as run_plan, run_seed};
 use sim::des::shape::Shape;
-use sim::net::cluster::Cluster;
+use sim::net::bench::{Idle, Requests};
 use standfast_core::config::model::Version;
 use std::fmt::Write;
 use std::time::Duration;
@@ -23,8 +23,10 @@ const QUIET: [(&str, Duration, Duration); 2] = [
     ("1 s", Duration::from_secs(1), Duration::from_secs(20_000)),
     ("10 ms", Duration::from_millis(10), Duration::from_secs(200)),
 ];
-/// The same on turmoil.
-const TURMOIL: Duration = Duration::from_secs(30);
+/// Simulated time of a round of idle hosts on turmoil.
+const IDLE: Duration = Duration::from_secs(60);
+/// Simulated time of a round of requests.
+const LOADED: Duration = Duration::from_secs(2);
 
 /// One figure.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl Figure {
 pub(crate) fn run(as_json: bool) -> Ended {
     let mut figures = random_runs().into_iter().collect::<Vec<_>>();
     figures.extend(QUIET.map(|(name, interval, watched)| quiet(name, interval, watched)));
-    figures.push(turmoil());
+    figures.extend(turmoil());
     if as_json {
         let one = |figure: &Figure| {
             let (least, most) = (figure.rounds.first(), figure.rounds.last());
@@ -126,20 +128,21 @@ fn quiet(name: &str, interval: Duration, watched: Duration) -> Figure {
     figure(name, "simulated s per s", (0..ROUNDS).map(round).collect())
 }
 
-/// Three idle hosts with the real driver.
-fn turmoil() -> Figure {
-    let round = |seed| {
-        let mut shape = Shape::three(Version::V3, false);
-        (shape.servers, shape.script) = (0, None);
-        let mut cluster = Cluster::new(&shape, seed, false);
-        let ((), time) = timed(|| cluster.pass(TURMOIL));
-        per_second(TURMOIL.as_nanos(), time) / 1_000_000_000
-    };
-    figure(
-        String::from("tier 2: 3 idle hosts and a client"),
-        "simulated s per s",
-        (0..ROUNDS).map(round).collect(),
-    )
+/// The real driver, and the real proxy, on turmoil.
+fn turmoil() -> [Figure; 2] {
+    let (mut pace, mut served) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let mut idle = Idle::ready();
+        let (_, time) = timed(|| idle.run(IDLE));
+        pace.push(per_second(IDLE.as_nanos(), time) / 1_000_000_000);
+        let mut requests = Requests::ready();
+        let (count, time) = timed(|| requests.run(LOADED));
+        served.push(per_second(u128::from(count), time));
+    }
+    [
+        figure(String::from("tier 2: 3 idle hosts"), "simulated s per s", pace),
+        figure(String::from("tier 2: through the proxy"), "requests/s", served),
+    ]
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use serde_json::json;
 use sim::des::invariant::{Violation, sentence};
 use sim::des::plan::Plan;
 use sim::des::report;
-use sim::des::run::{Report, run_seed};
+use sim::des::run::run_seed;
+use sim::net::storm;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Mutex;
@@ -21,6 +22,28 @@ use std::time::Duration;
 pub(crate) const MAX_KEPT: usize = 1_000;
 /// The most failures printed in words.
 const MAX_TOLD: usize = 20;
+
+/// What is kept of one run.
+#[derive(Clone, Debug)]
+pub(crate) struct Ran {
+    /// What broke, if anything.
+    pub(crate) violation: Option<Violation>,
+    /// Events; tier 2 counts none.
+    pub(crate) events: u64,
+    /// Simulated time.
+    pub(crate) simulated: Duration,
+}
+
+/// Runs `seed` on `tier`.
+fn one(tier: u8, seed: u64) -> Ran {
+    if tier == 1 {
+        let report = run_seed(seed);
+        return Ran { violation: report.violation, events: report.events, simulated: report.simulated };
+    }
+    let report = storm::run(seed);
+    let violation = report.violation.map(|(at, name, what)| Violation { name, at, what });
+    Ran { violation, events: 0, simulated: report.simulated }
+}
 
 /// What a range came to.
 #[derive(Debug, Default)]
@@ -34,7 +57,7 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    fn take(&mut self, seed: u64, report: Report) {
+    fn take(&mut self, seed: u64, report: Ran) {
         self.runs += 1;
         self.events += report.events;
         self.simulated += report.simulated;
@@ -53,7 +76,7 @@ pub(crate) fn sums(
     seeds: Seeds,
     threads: usize,
     until_failure: bool,
-    one: impl Fn(u64) -> Report + Sync,
+    one: impl Fn(u64) -> Ran + Sync,
 ) -> Sums {
     let next = AtomicU64::new(seeds.from);
     let end = AtomicU64::new(seeds.until);
@@ -89,16 +112,22 @@ pub(crate) fn threads(asked: Option<u16>) -> usize {
 
 /// `cargo sim run`.
 pub(crate) fn run(order: &RunOrder) -> Ended {
-    let sums = sums(order.seeds, threads(order.threads), order.until_failure, run_seed);
+    let tier = order.tier;
+    let sums = sums(order.seeds, threads(order.threads), order.until_failure, |seed| one(tier, seed));
     if order.json {
-        json(&as_json(order.seeds, &sums));
+        json(&as_json(order.seeds, tier, &sums));
     } else {
-        say(&in_words(&sums));
+        say(&in_words(&sums, tier));
     }
     Ok(sums.failed == 0)
 }
 
-fn as_json(seeds: Seeds, sums: &Sums) -> serde_json::Value {
+fn replays(seed: u64, tier: u8) -> String {
+    let tier = if tier == 1 { "" } else { " --tier 2" };
+    format!("cargo sim replay {seed}{tier}")
+}
+
+fn as_json(seeds: Seeds, tier: u8, sums: &Sums) -> serde_json::Value {
     let failure = |(seed, violation): (&u64, &Violation)| {
         json!({
             "seed": seed,
@@ -106,10 +135,11 @@ fn as_json(seeds: Seeds, sums: &Sums) -> serde_json::Value {
             "sentence": sentence(violation.name),
             "at": violation.at.to_string(),
             "what": violation.what,
-            "replay": format!("cargo sim replay {seed}"),
+            "replay": replays(*seed, tier),
         })
     };
     json!({
+        "tier": tier,
         "seeds": [seeds.from, seeds.until],
         "runs": sums.runs,
         "failed": sums.failed,
@@ -119,21 +149,26 @@ fn as_json(seeds: Seeds, sums: &Sums) -> serde_json::Value {
     })
 }
 
-fn in_words(sums: &Sums) -> String {
+fn in_words(sums: &Sums, tier: u8) -> String {
     let mut text = String::new();
     for (seed, violation) in sums.failures.iter().take(MAX_TOLD) {
-        let _ = writeln!(text, "seed {seed}: {violation}\n  replay: cargo sim replay {seed}");
+        let _ = writeln!(text, "seed {seed}: {violation}\n  replay: {}", replays(*seed, tier));
     }
     if sums.failed > MAX_TOLD as u64 {
         let _ = writeln!(text, "and {} more", sums.failed - MAX_TOLD as u64);
     }
     if let Some(lowest) = sums.failures.keys().next() {
         let _ = writeln!(text, "\nthe lowest failing seed, looked into:");
-        text.push_str(&report::failure(&Plan::draw(*lowest)));
+        text.push_str(&match tier {
+            1 => report::failure(&Plan::draw(*lowest)),
+            _ => format!("{}\n", storm::run(*lowest)),
+        });
         text.push('\n');
     }
-    let (runs, failed, events, simulated) = (sums.runs, sums.failed, sums.events, sums.simulated.as_secs());
-    let _ = writeln!(text, "{runs} seeds, {failed} failed, {events} events, {simulated} simulated seconds");
+    let (runs, failed, simulated) = (sums.runs, sums.failed, sums.simulated.as_secs());
+    let _ = write!(text, "{runs} seeds, {failed} failed, {simulated} simulated seconds");
+    let events = if tier == 1 { format!(", {} events", sums.events) } else { String::new() };
+    let _ = writeln!(text, "{events}");
     text
 }
 
@@ -142,9 +177,9 @@ mod tests {
     use super::*;
     use standfast_core::time::Time;
 
-    fn report(fails: bool) -> Report {
+    fn report(fails: bool) -> Ran {
         let violation = fails.then(|| Violation { name: "A1", at: Time::ZERO, what: String::new() });
-        Report { violation, events: 10, ..run_seed(0) }
+        Ran { violation, events: 10, simulated: Duration::ZERO }
     }
 
     #[test]

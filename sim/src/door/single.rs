@@ -11,11 +11,15 @@ use sim::des::invariant::{Violation, sentence};
 use sim::des::plan::Plan;
 use sim::des::report::{self, Failure, LAST_LINES};
 use sim::des::run::run;
+use sim::net::storm;
 use std::fmt::Write;
 
 /// `cargo sim replay`.
 pub(crate) fn replay(order: &ReplayOrder) -> Ended {
     let seed = order.seed;
+    if order.tier == 2 {
+        return replay_storm(order);
+    }
     let mut plan = Plan::draw(seed);
     if order.shrunk {
         match report::investigate(&plan) {
@@ -55,6 +59,37 @@ pub(crate) fn replay(order: &ReplayOrder) -> Ended {
         let _ = writeln!(text, "BROKEN {violation}");
     }
     say(&text);
+    Ok(good)
+}
+
+/// A storm of tier 2: its plan, the role changes and what it came to.
+fn replay_storm(order: &ReplayOrder) -> Ended {
+    if order.shrunk {
+        return Err(String::from("only tier 1 shrinks; leave --shrunk or --tier 2 out"));
+    }
+    let report = storm::run(order.seed);
+    let good = report.violation.is_none();
+    if order.json {
+        let broken = report.violation.map(|(at, name, what)| violation(&Violation { name, at, what }));
+        json(&json!({
+            "seed": report.seed,
+            "tier": 2,
+            "hash": format!("{:016x}", report.hash),
+            "served": report.served,
+            "simulated_seconds": report.simulated.as_secs(),
+            "plan": report.plan,
+            "violation": broken,
+            "trace": report.roles,
+        }));
+        return Ok(good);
+    }
+    let mut text = String::new();
+    if good && order.trace {
+        for line in report.plan.lines().chain(report.roles.iter().map(String::as_str)) {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    say(&format!("{text}{report}\n"));
     Ok(good)
 }
 

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// Every mutant must be killed within so many seeds.
 pub(crate) const SEEDS: u64 = 200;
+/// On tier 2, whose runs take as long as hundreds of tier 1.
+pub(crate) const STORMS: u64 = 20;
 /// Processes at once.
 const AT_ONCE: usize = 2;
 /// A process that has not ended after so many looks hangs.
@@ -50,7 +52,7 @@ pub(crate) fn all(program: &Path, mutants: &[(u32, &Mutant)]) -> Result<Vec<Verd
         loop {
             let next = waiting.lock().expect("no judge panics").next();
             let Some((nth, (number, mutant))) = next else { return };
-            let verdict = one(program, *number).map(|fate| Verdict {
+            let verdict = one(program, *number, mutant.tier).map(|fate| Verdict {
                 name: mutant.name.clone(),
                 breaks: mutant.breaks.clone(),
                 fate,
@@ -68,11 +70,13 @@ pub(crate) fn all(program: &Path, mutants: &[(u32, &Mutant)]) -> Result<Vec<Verd
     judged.into_iter().map(|(_, verdict)| verdict).collect()
 }
 
-/// The fate of mutant `number`; of the unchanged core when that is 0.
-pub(crate) fn one(program: &Path, number: u32) -> Result<Fate, String> {
+/// The fate of mutant `number` on `tier`; of the unchanged core when the number is 0.
+pub(crate) fn one(program: &Path, number: u32, tier: u8) -> Result<Fate, String> {
     let threads = if number == 0 { "2" } else { "1" };
+    let seeds = if tier == 1 { SEEDS } else { STORMS };
     let mut child = Command::new(program)
-        .args(["run", "--seeds", &format!("0..{SEEDS}"), "--until-failure", "--json", "--threads", threads])
+        .args(["run", "--seeds", &format!("0..{seeds}"), "--tier", &tier.to_string()])
+        .args(["--until-failure", "--json", "--threads", threads])
         .env("STANDFAST_MUTANT", number.to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -21,9 +21,16 @@ pub(crate) struct Mutant {
     /// A longer piece of the file that occurs exactly once and holds `find`.
     #[serde(default)]
     pub(crate) within: Option<String>,
+    /// The tier that has to notice it: 1 unless said.
+    #[serde(default = "first")]
+    pub(crate) tier: u8,
     /// `find` is one or more whole statements.
     #[serde(default)]
     pub(crate) statement: bool,
+}
+
+fn first() -> u8 {
+    1
 }
 
 #[derive(Deserialize)]
@@ -47,6 +54,12 @@ fn parse(text: &str) -> Result<Vec<Mutant>, String> {
         if !names.insert(&mutant.name) {
             return Err(format!("two mutants are called {:?}; give one another name", mutant.name));
         }
+        if !(1..=2).contains(&mutant.tier) {
+            return Err(format!(
+                "mutant {:?} is for tier {}; there are tiers 1 and 2",
+                mutant.name, mutant.tier
+            ));
+        }
         if mutant.find.is_empty() {
             return Err(format!("mutant {:?} finds nothing; say what it replaces", mutant.name));
         }
@@ -69,6 +82,7 @@ mod tests {
     #[test]
     fn an_unknown_key_and_an_empty_place_are_refused() {
         assert!(parse(&format!("{ONE}repalce = 'x'\n")).unwrap_err().contains("repalce"));
+        assert!(parse(&format!("{ONE}tier = 3\n")).unwrap_err().contains("tiers 1 and 2"));
         assert!(parse(&ONE.replace("'d'", "''")).unwrap_err().contains("finds nothing"));
     }
 }

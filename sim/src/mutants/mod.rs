@@ -13,9 +13,10 @@ use crate::Ended;
 use crate::args::MutantsOrder;
 use crate::say::{json, say};
 use build::Workshop;
-use judge::{Fate, SEEDS, Verdict};
+use judge::{Fate, SEEDS, STORMS, Verdict};
 use list::Mutant;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// `cargo sim mutants`.
@@ -36,11 +37,13 @@ pub(crate) fn run(order: &MutantsOrder) -> Ended {
         return Ok(true);
     }
     let program = workshop.build(&files)?;
-    if let Fate::Killed { seed, by, .. } = judge::one(&program, 0)? {
-        return Err(format!(
-            "without any mutant seed {} breaks {by}; mend that first: cargo sim run --seeds 0..{SEEDS}",
-            seed.map_or_else(|| String::from("?"), |seed| seed.to_string())
-        ));
+    for tier in chosen.iter().map(|(_, mutant)| mutant.tier).collect::<BTreeSet<u8>>() {
+        if let Fate::Killed { seed, by } = judge::one(&program, 0, tier)? {
+            let seed = seed.map_or_else(|| String::from("?"), |seed| seed.to_string());
+            return Err(format!(
+                "without any mutant seed {seed} of tier {tier} breaks {by}; mend that first: cargo sim replay {seed} --tier {tier}"
+            ));
+        }
     }
     let verdicts = judge::all(&program, &chosen)?;
     let survived = verdicts.iter().filter(|verdict| verdict.fate == Fate::Survived).count();
@@ -69,7 +72,7 @@ fn listing(chosen: &[(u32, &Mutant)], as_json: bool) -> String {
 fn as_json(verdict: &Verdict) -> serde_json::Value {
     let (fate, seed, by) = match &verdict.fate {
         Fate::Survived => ("survived", None, None),
-        Fate::Killed { seed, by, .. } => ("killed", *seed, Some(by)),
+        Fate::Killed { seed, by } => ("killed", *seed, Some(by)),
     };
     json!({ "name": verdict.name, "breaks": verdict.breaks, "fate": fate, "seed": seed, "by": by })
 }
@@ -79,7 +82,7 @@ fn table(verdicts: &[Verdict], survived: usize) -> String {
     for verdict in verdicts {
         let (seed, by) = match &verdict.fate {
             Fate::Survived => (String::from("-"), "SURVIVED"),
-            Fate::Killed { seed, by, .. } => {
+            Fate::Killed { seed, by } => {
                 (seed.map_or_else(|| String::from("?"), |seed| seed.to_string()), by.as_str())
             }
         };
@@ -88,7 +91,7 @@ fn table(verdicts: &[Verdict], survived: usize) -> String {
     let killed = verdicts.len() - survived;
     let _ = writeln!(
         text,
-        "{} mutants: {killed} killed within {SEEDS} seeds, {survived} survived",
+        "{} mutants: {killed} killed within {SEEDS} seeds (tier 2: {STORMS}), {survived} survived",
         verdicts.len()
     );
     text

@@ -111,6 +111,7 @@ mod tests {
             find: find.into(),
             replace: replace.into(),
             within: None,
+            tier: 1,
             statement: false,
         }
     }
