@@ -1,5 +1,7 @@
 //! Any input is encoded and decoded to itself, and any sequence of inputs replays with the same actions.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod recording;
 
 use proptest::collection::vec;

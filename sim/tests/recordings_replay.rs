@@ -4,28 +4,34 @@ use sim::des::run::run_seed;
 use sim::flight::recorded;
 use sim::net::storm;
 
-/// Seeds of tier 1.
-const SEEDS: u64 = 100;
-/// Seeds of tier 2.
-const STORMS: u64 = 3;
+/// Seeds of tier 1, and of tier 2.
+const SEEDS: (u64, u64) = (100, 6);
+/// As many as take a few seconds in an unoptimised build.
+const FEW: (u64, u64) = (10, 2);
+
+fn seeds() -> (u64, u64) {
+    if std::env::var_os("SIM_SEEDS").is_some() { SEEDS } else { FEW }
+}
 
 #[test]
-fn a_hundred_seeds_of_the_discrete_event_tier_replay_with_the_same_actions() {
-    let (events, flights) = recorded(|| (0..SEEDS).map(|seed| run_seed(seed).events).sum::<u64>());
+fn seeds_of_the_discrete_event_tier_replay_with_the_same_actions() {
+    let (seeds, _) = seeds();
+    let (events, flights) = recorded(|| (0..seeds).map(|seed| run_seed(seed).events).sum::<u64>());
     assert!(flights.wrong.is_empty(), "{:#?}", flights.wrong);
-    assert!(flights.replayed > 3 * SEEDS, "{flights:?}");
+    assert!(flights.replayed > 3 * seeds, "{flights:?}");
     assert!(flights.inputs > events / 4, "{events} events, {flights:?}");
 }
 
 #[test]
 fn storms_of_the_real_driver_replay_with_the_same_actions() {
+    let (_, storms) = seeds();
     let ((), flights) = recorded(|| {
-        for seed in 0..STORMS {
+        for seed in 0..storms {
             assert_eq!(storm::run(seed).violation, None);
         }
     });
     assert!(flights.wrong.is_empty(), "{:#?}", flights.wrong);
-    assert!(flights.replayed >= 2 * STORMS && flights.inputs > 1000, "{flights:?}");
+    assert!(flights.replayed >= 2 * storms && flights.inputs > 1000, "{flights:?}");
 }
 
 #[test]
