@@ -1,6 +1,6 @@
 //! `cargo sim`: runs, replays and shrinks random runs of the discrete-event tier.
 //!
-//! `run --seeds A..B`, `replay SEED [--trace]`, `shrink SEED`. Exit status 1 when an invariant broke, 2 for a bad
+//! `run --seeds A..B`, `replay SEED [--trace]`, `shrink SEED`, `table` (the page docs/failover.md). Exit status 1 when an invariant broke, 2 for a bad
 //! command line.
 
 use sim::des::plan::Plan;
@@ -9,7 +9,7 @@ use sim::des::run::{Report, run, run_seed};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const USAGE: &str = "usage: cargo sim run --seeds A..B | replay SEED [--trace] | shrink SEED";
+const USAGE: &str = "usage: cargo sim run --seeds A..B | replay SEED [--trace] | shrink SEED | table";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -19,6 +19,10 @@ fn main() -> ExitCode {
         ["replay", seed] => seed.parse().ok().map(|seed| replay(seed, false)),
         ["replay", seed, "--trace"] => seed.parse().ok().map(|seed| replay(seed, true)),
         ["shrink", seed] => seed.parse().ok().map(shrink),
+        ["table"] => {
+            print!("{}", sim::des::table::table().page());
+            Some(true)
+        }
         _ => None,
     };
     match done {
