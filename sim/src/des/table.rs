@@ -210,6 +210,27 @@ fn interval_shown(millis: u64) -> String {
 }
 
 impl Table {
+    /// The same for machines: times in microseconds.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let cell = |cell: &Cell| {
+            serde_json::json!({
+                "interval_ms": cell.interval,
+                "gap": cell.gap,
+                "loss_per_mille": cell.loss,
+                "median_us": micros(cell.median),
+                "p99_us": micros(cell.late),
+            })
+        };
+        let causeless = |(loss, count): &(u64, u64)| serde_json::json!({ "loss_per_mille": loss, "in_advertisements": QUIET, "takeovers": count });
+        serde_json::json!({
+            "runs_per_cell": SEEDS,
+            "cells": self.cells.iter().map(cell).collect::<Vec<_>>(),
+            "causeless": self.causeless.iter().map(causeless).collect::<Vec<_>>(),
+        })
+    }
+
     /// The page: what was measured, both tables, and what they say.
     #[must_use]
     pub fn page(&self) -> String {
