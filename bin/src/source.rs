@@ -226,7 +226,22 @@ mod tests {
         assert_eq!(source.glob(&format!("{base}/*.{{cfg,conf}}")), wanted);
         assert_eq!(source.glob(&format!("{base}/a.conf")), wanted[..1]);
         assert!(source.glob(&format!("{base}/nothing")).is_empty());
+        let choices = |many: usize| alternatives(&format!("{{{}}}", ",".repeat(many - 1))).len();
+        assert_eq!(
+            (choices(MAX_ALTERNATIVES), choices(MAX_ALTERNATIVES + 1)),
+            (MAX_ALTERNATIVES, MAX_ALTERNATIVES)
+        );
         assert!(alternatives(&"{a,b}".repeat(20)).len() <= MAX_ALTERNATIVES);
+    }
+
+    #[test]
+    fn one_file_more_than_may_match_is_left_out() {
+        let folder = Folder::new("many");
+        for n in 0..=MAX_MATCHES {
+            fs::write(folder.0.join(format!("{n}.conf")), "").unwrap();
+        }
+        let found = FsSource::default().glob(&format!("{}/*.conf", folder.0.display()));
+        assert_eq!(found.len(), MAX_MATCHES);
     }
 
     #[test]

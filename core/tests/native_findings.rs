@@ -72,6 +72,12 @@ fn limits_hold_at_one_more() {
     };
     assert_eq!(read(body(8184).as_bytes()).errors(), 0);
     assert_eq!(read(body(8185).as_bytes()).errors(), 1);
+    let wait = |days: u32| {
+        let check = format!("check = {{ kind = \"tcp\", every = \"{days}d\" }}");
+        format!("[[pool]]\nname = \"p\"\n{check}\nserver = [{{ name = \"a\", address = \"192.0.2.1:1\" }}]\n")
+    };
+    assert_eq!(read(wait(365_000).as_bytes()).errors(), 0);
+    assert_eq!(read(wait(365_001).as_bytes()).errors(), 1);
     let deep = |most: usize| format!("a = {}{}\n", "[".repeat(most), "]".repeat(most));
     assert!(!read(deep(64).as_bytes()).list()[0].message.contains("nested more"));
     assert!(read(deep(65).as_bytes()).list()[0].message.contains("nested more"));
