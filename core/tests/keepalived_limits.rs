@@ -179,11 +179,11 @@ fn a_line_of_1023_bytes_is_read_and_one_more_is_not() {
 
 #[test]
 fn all_lines_together_may_grow_to_their_limit_only() {
-    // 64 KiB for each reference, and 32 MiB for all lines.
+    // 64 KiB for each reference, and 8 MiB for all lines.
     let big = "x".repeat(1000);
     let head = format!("$B={big}\n$C={}{}\n", "${B}".repeat(65), "x".repeat(536));
     let grown = |lines: usize| codes(&format!("{head}{}smtp $B\n", "${C}\n".repeat(lines))).contains(&11);
-    assert!(!grown(510) && grown(513));
+    assert!(!grown(127) && grown(129));
 }
 
 #[test]

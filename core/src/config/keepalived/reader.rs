@@ -28,7 +28,7 @@ pub(super) const MAX_EXPANSIONS: u32 = 100_000;
 /// The longest a line may grow by its references, in characters.
 pub(super) const MAX_EXPANDED: usize = 64 * 1024;
 /// The most characters that all lines with references may have together.
-pub(super) const MAX_GROWN: usize = 32 * 1024 * 1024;
+pub(super) const MAX_GROWN: usize = 8 * 1024 * 1024;
 /// The most lines of a definition.
 pub(super) const MAX_BODY: usize = 4096;
 
