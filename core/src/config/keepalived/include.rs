@@ -104,7 +104,8 @@ impl Reader<'_> {
                 let said = if braced { checks.brace } else { false }
                     || if wild { checks.wildcard } else { checks.literal };
                 if said {
-                    self.error(span(line, at), codes::NO_MATCH, format!("{full} matches no file"), "");
+                    let help = "correct the path; a plain `include` of a pattern may match nothing";
+                    self.error(span(line, at), codes::NO_MATCH, format!("{full} matches no file"), help);
                 }
             }
             for path in matched {
@@ -118,7 +119,7 @@ impl Reader<'_> {
         let here = span(line, at);
         if self.stack.iter().any(|open| open == path) {
             let message = format!("{path} includes itself");
-            self.error(here, codes::SELF_INCLUDE, message, "remove one of the two includes");
+            self.error(here, codes::SELF_INCLUDE, message, "remove this line");
             return;
         }
         if self.stack.len() > MAX_INCLUDE_DEPTH || self.files >= MAX_FILES {
