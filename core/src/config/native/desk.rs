@@ -32,7 +32,8 @@ impl Desk<'_> {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let rest = &self.text[line_start..];
         let line = rest.split('\n').next().unwrap_or("").trim_end_matches('\r');
-        let end = floor(&self.text, at.end.clamp(start, line_start + line.len()).max(start));
+        // A place may lie behind the line, at its carriage return.
+        let end = floor(&self.text, at.end.min(line_start + line.len()).max(start));
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Span {
             file: Arc::from(self.path),
