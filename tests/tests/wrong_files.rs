@@ -56,7 +56,7 @@ struct Huge(PathBuf);
 impl Huge {
     fn new(name: &str, text: &[u8]) -> Huge {
         let path = std::env::temp_dir().join(format!("standfast-{}-{name}", std::process::id()));
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).expect("the temporary folder can be written");
         Huge(path)
     }
 }
