@@ -1,6 +1,6 @@
 //! Verbs, options and exit codes: 0 fine, 1 errors, 2 usage, 3 warnings under `--deny warnings`.
 
-use crate::{check, demo, lab, run};
+use crate::{check, demo, lab, run, simulate};
 use clap::{Args, Parser, Subcommand};
 use standfast_core::config::load::Language;
 use std::process::ExitCode;
@@ -18,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   standfast check /etc/keepalived/keepalived.conf /etc/haproxy/haproxy.cfg
   standfast run --keepalived /etc/keepalived/keepalived.conf --haproxy /etc/haproxy/haproxy.cfg
+  standfast simulate keepalived.conf haproxy.cfg
   standfast demo
 
 Signals while running: TERM and INT stop cleanly (farewell first, then the address goes), HUP reads the files again
@@ -32,6 +33,8 @@ pub enum Verb {
     Check(CheckArgs),
     /// Print the same configuration as one native file.
     Convert(ConvertArgs),
+    /// Rehearse failures on your own files, in a simulated network: what clients would see. Needs no privilege.
+    Simulate(simulate::SimulateArgs),
     /// Three real nodes with the kubeadm guide's files in network namespaces of their own: a failover, measured.
     Demo,
     /// Tools of the test lab.
@@ -114,6 +117,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Verb::Run(files) => run::run(&files),
         Verb::Check(args) => check::check(&args),
         Verb::Convert(args) => check::convert(&args),
+        Verb::Simulate(args) => simulate::simulate(&args),
         Verb::Demo => demo::demo(),
         Verb::Lab { args } => lab::main(&args),
     }

@@ -5,5 +5,6 @@ pub mod cli;
 pub mod demo;
 pub mod lab;
 pub mod run;
+pub mod simulate;
 pub mod source;
 pub mod text;

@@ -8,3 +8,4 @@
 pub mod des;
 pub mod hash;
 pub mod net;
+pub mod story;
