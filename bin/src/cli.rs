@@ -1,6 +1,6 @@
 //! Verbs, options and exit codes: 0 fine, 1 errors, 2 usage, 3 warnings under `--deny warnings`.
 
-use crate::{check, demo, lab, run, simulate};
+use crate::{check, demo, explain, lab, lint, run, simulate};
 use clap::{Args, Parser, Subcommand};
 use standfast_core::config::load::Language;
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ pub struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   standfast check /etc/keepalived/keepalived.conf /etc/haproxy/haproxy.cfg
+  standfast lint cp1/ cp2/ cp3/
   standfast run --keepalived /etc/keepalived/keepalived.conf --haproxy /etc/haproxy/haproxy.cfg
   standfast simulate keepalived.conf haproxy.cfg
   standfast demo
@@ -31,6 +32,14 @@ pub enum Verb {
     Run(Files),
     /// Say everything that is wrong or odd in the files, and what a takeover will take.
     Check(CheckArgs),
+    /// Say what is wrong between nodes: ids, priorities, peers and addresses that do not fit, and how long a takeover takes.
+    Lint(LintArgs),
+    /// Explain a code such as SF4001: what it is, how it shows at night, an example, the remedy.
+    Explain {
+        /// The code, as findings show it.
+        #[arg(value_name = "CODE")]
+        code: String,
+    },
     /// Print the same configuration as one native file.
     Convert(ConvertArgs),
     /// Rehearse failures on your own files, in a simulated network: what clients would see. Needs no privilege.
@@ -99,6 +108,21 @@ pub struct CheckArgs {
     pub config_id: Option<String>,
 }
 
+/// Arguments of `lint`.
+#[derive(Clone, Debug, Args)]
+pub struct LintArgs {
+    /// A folder (keepalived.conf and haproxy.cfg, or standfast.toml; check scripts and pod manifests beside them are
+    /// looked at as well), or NAME=FILE,FILE. A folder's name is the node's.
+    #[arg(required = true, value_name = "NODE")]
+    pub nodes: Vec<String>,
+    /// Exit with 3 when there are warnings.
+    #[arg(long, value_name = "warnings", value_parser = ["warnings"])]
+    pub deny: Option<String>,
+    /// Findings and figures as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `convert`.
 #[derive(Clone, Debug, Args)]
 pub struct ConvertArgs {
@@ -116,6 +140,8 @@ pub fn dispatch(cli: Cli) -> ExitCode {
     match cli.verb {
         Verb::Run(files) => run::run(&files),
         Verb::Check(args) => check::check(&args),
+        Verb::Lint(args) => lint::lint(&args),
+        Verb::Explain { code } => explain::explain(&code),
         Verb::Convert(args) => check::convert(&args),
         Verb::Simulate(args) => simulate::simulate(&args),
         Verb::Demo => demo::demo(),

@@ -3,7 +3,9 @@
 pub mod check;
 pub mod cli;
 pub mod demo;
+pub mod explain;
 pub mod lab;
+pub mod lint;
 pub mod run;
 pub mod simulate;
 pub mod source;

@@ -12,7 +12,7 @@ use standfast_core::rng::Seed;
 use standfast_core::time::Time;
 use standfast_io::check::checker::Checker;
 use standfast_io::clock::{BootClock, Clock};
-use standfast_io::driver::{Driver, Observer, Parts};
+use standfast_io::driver::{Driver, LAST_SCRIPTS, Observer, Parts};
 use standfast_io::fabric::TokioFabric;
 use standfast_io::linux::LinuxHost;
 use standfast_io::linux::process::Processes;
@@ -72,11 +72,11 @@ pub fn run(files: &Files) -> ExitCode {
 }
 
 fn serve(files: &Files, config: Arc<Config>) -> Result<(), Box<dyn std::error::Error>> {
-    let logger = Logger::new("standfast")?;
+    let logger = Logger::new("standfast", style())?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let data = Threads::start(workers, most_connections(&config), &logger)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let log = Rc::new(EventLog::new(logger.clone(), style()));
+    let log = Rc::new(EventLog::new(logger.clone()));
     let result = runtime.block_on(async {
         let host = LinuxHost::new()?;
         let parts = Parts { host, data, checker: Checker::new(TokioFabric, Processes), clock: BootClock };
@@ -85,7 +85,10 @@ fn serve(files: &Files, config: Arc<Config>) -> Result<(), Box<dyn std::error::E
         let (orders, wanted) = mpsc::channel(MAX_ORDERS);
         let signals = Signals::new()?;
         tokio::select! { biased;
-            () = driver.run(wanted) => {}
+            cut = driver.run(wanted) => if cut > 0 {
+                let after = LAST_SCRIPTS.as_secs();
+                log.say(4, &format!("Stopped, but {cut} notify script(s) had not ended after {after} s and were killed"));
+            },
             () = signals.listen(files, config, &orders, &log) => {}
         }
         Ok(())

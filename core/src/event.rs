@@ -328,6 +328,8 @@ pub enum Event {
         active: u32,
         /// Usable backup servers left.
         backup: u32,
+        /// Connections it has open, as last observed.
+        sessions: u32,
     },
     /// A pool has no usable server left.
     PoolEmpty {

@@ -19,6 +19,8 @@ use crate::rng::{Rng, Seed};
 use crate::time::Time;
 use crate::timers::{TimerKey, Timers};
 use crate::vrrp::{Packet, RouterStatus, Routers};
+use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -48,6 +50,8 @@ pub struct Status {
     pub now: Time,
     /// Virtual routers.
     pub routers: Vec<RouterStatus>,
+    /// VRRP packets that none of them was for, by [`crate::event::PacketError::as_str`].
+    pub strays: BTreeMap<String, u64>,
     /// Checks.
     pub checks: Vec<CheckStatus>,
     /// Pools.
@@ -131,6 +135,7 @@ impl Node {
         Status {
             now: self.now,
             routers: self.routers.status(),
+            strays: self.routers.strays(),
             checks: self.checks.status(),
             pools: self.pools.status(),
             listeners: self.listeners.status(),
@@ -150,9 +155,8 @@ impl Node {
             match key {
                 TimerKey::Router(instance, timer) => self.routers.on_timer(context!(self), instance, timer),
                 TimerKey::Check(check, timer) => self.checks.on_timer(context!(self), check, timer),
-                TimerKey::SlowStart(pool, server) => self.pools.on_timer(context!(self), pool, server),
                 TimerKey::Listen(frontend) => self.listeners.on_timer(frontend, context!(self)),
-                TimerKey::Stop => self.finish(),
+                TimerKey::Leftover => self.routers.on_leftover_timer(context!(self)),
             }
             self.drain();
         }
@@ -225,7 +229,6 @@ impl Node {
                     self.pools.on_verdict(context!(self), check, up, outcome.as_ref());
                     self.routers.on_verdict(context!(self), check, up);
                 }
-                Signal::Role { .. } | Signal::Usable { .. } => {}
                 Signal::Left => self.finish(),
             }
         }

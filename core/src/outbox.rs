@@ -1,14 +1,14 @@
 //! Where components leave what they want done (actions) and what others should know (signals).
 
 use crate::action::Action;
-use crate::event::{Event, Role};
-use crate::id::{CheckId, InstanceId, PoolId, Ticket};
+use crate::event::Event;
+use crate::id::{CheckId, Ticket};
 use crate::time::Time;
 use crate::timers::Timers;
 use alloc::collections::VecDeque;
 
-/// What one component tells the others; never leaves the crate. The graph is a DAG: verdicts reach routers and pools, a router's role reaches
-/// nobody but the node.
+/// What one component tells the others; never leaves the crate. The graph is a DAG: verdicts reach routers and pools, the routers'
+/// departure reaches nobody but the node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// A check changed its mind, or gave its first answer.
@@ -17,20 +17,6 @@ pub enum Signal {
         check: CheckId,
         /// Healthy or not; `None` while unknown (first result outstanding).
         up: Option<bool>,
-    },
-    /// A virtual router changed its role.
-    Role {
-        /// Which.
-        instance: InstanceId,
-        /// The new role.
-        role: Role,
-    },
-    /// A pool gained its first, or lost its last, usable server.
-    Usable {
-        /// Which.
-        pool: PoolId,
-        /// Usable servers now.
-        servers: u32,
     },
     /// Every virtual router has said farewell and given up its addresses; the node may stop.
     Left,

@@ -1,6 +1,6 @@
 //! Deadlines, ordered by time and, within one instant, by key: never by the order in which they were armed.
 
-use crate::id::{CheckId, FrontendId, InstanceId, PoolId, ServerId};
+use crate::id::{CheckId, FrontendId, InstanceId};
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
@@ -31,8 +31,6 @@ pub enum RouterTimer {
     AddressRetry,
     /// Make before break: the longest wait for a peer ends.
     Leave,
-    /// The start-up delay ends (`vrrp_startup_delay`).
-    Startup,
 }
 
 /// What a health check waits for.
@@ -51,12 +49,10 @@ pub enum TimerKey {
     Router(InstanceId, RouterTimer),
     /// A health check's.
     Check(CheckId, CheckTimer),
-    /// A server's slow start takes its next step.
-    SlowStart(PoolId, ServerId),
     /// A listening side that could not be opened is tried again.
     Listen(FrontendId),
-    /// The node's own clean stop has waited for long enough.
-    Stop,
+    /// The removal of an address that no virtual router has is tried again.
+    Leftover,
 }
 
 impl fmt::Display for TimerKey {
@@ -64,9 +60,8 @@ impl fmt::Display for TimerKey {
         match self {
             TimerKey::Router(id, timer) => write!(f, "{id} {timer:?}"),
             TimerKey::Check(id, timer) => write!(f, "{id} {timer:?}"),
-            TimerKey::SlowStart(_, server) => write!(f, "{server} SlowStart"),
             TimerKey::Listen(id) => write!(f, "{id} Listen"),
-            TimerKey::Stop => write!(f, "Stop"),
+            TimerKey::Leftover => write!(f, "Leftover"),
         }
     }
 }

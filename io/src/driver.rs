@@ -16,7 +16,11 @@ use standfast_core::node::Node;
 use standfast_core::rng::Seed;
 use standfast_core::time::Time;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// The longest that notify scripts may go on after everything else has stopped. keepalived waits this long always.
+pub const LAST_SCRIPTS: Duration = Duration::from_secs(1);
 
 /// Sees everything that goes into and comes out of the node: the log, the recorder, the simulator's trace.
 pub trait Observer {
@@ -53,11 +57,11 @@ impl<H: Host, D: DataPlane, F: Fabric, S: Scripts, C: Clock, O: Observer> Driver
     }
 
     /// Runs until the node has stopped cleanly after [`Input::Stop`]. `orders` carries what the operator wants:
-    /// configurations, orders, the stop; its end counts as a stop.
-    pub async fn run(mut self, mut orders: mpsc::Receiver<Input<'static>>) {
+    /// configurations, orders, the stop; its end counts as a stop. Says how many notify scripts were cut short.
+    pub async fn run(mut self, mut orders: mpsc::Receiver<Input<'static>>) -> usize {
         loop {
             if self.perform() {
-                return;
+                return self.see_scripts_out().await;
             }
             let wake = self.node.deadline().map(|(at, _)| self.parts.clock.instant(at));
             let parts = &mut self.parts;
@@ -72,6 +76,19 @@ impl<H: Host, D: DataPlane, F: Fabric, S: Scripts, C: Clock, O: Observer> Driver
             self.observer.input(now, &input);
             self.node.handle(now, input);
         }
+    }
+
+    /// Lets the last notify scripts end, for [`LAST_SCRIPTS`] in all. Nobody is left to hear their answers.
+    async fn see_scripts_out(&mut self) -> usize {
+        let Parts { checker, clock, .. } = &mut self.parts;
+        let end = clock.instant(clock.now() + LAST_SCRIPTS);
+        while !checker.quiet() {
+            tokio::select! { biased;
+                () = sleep_until(Some(end)) => break,
+                _ = checker.next() => {}
+            }
+        }
+        checker.unfinished()
     }
 
     /// Carries out everything the node asked for; true when it has stopped. Exhaustive, without `_`, without `await`.

@@ -1,9 +1,11 @@
 //! The real driver on turmoil loses its active node: by power, by a clean stop, by signal 9, by its check.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use sim::des::shape::Shape;
 use sim::net::board::Try;
 use sim::net::cluster::Cluster;
-use standfast_core::config::model::Version;
+use standfast_core::config::model::{Family, Version};
 use standfast_core::input::Input;
 use std::time::Duration;
 
@@ -36,6 +38,29 @@ fn after_power_loss_the_next_best_takes_over_in_time_and_the_best_comes_back() {
         cluster.settled(0).unwrap();
         let outage = cluster.outage(back + Duration::from_millis(100));
         assert!(outage <= Duration::from_millis(700), "the return cost {outage:?}");
+    }
+}
+
+#[test]
+fn a_cluster_of_ipv6_fails_over_and_its_client_follows() {
+    for unicast in [true, false] {
+        let mut shape = Shape::three(Version::V3, unicast);
+        shape.routers[0].family = Family::V6;
+        let mut cluster = Cluster::new(&shape, 7, false);
+        cluster.pass(Duration::from_secs(12));
+        cluster.settled(0).unwrap();
+        let lost = cluster.now();
+        cluster.power_loss(0);
+        cluster.pass(Duration::from_secs(8));
+        cluster.settled(1).unwrap();
+        let outage = cluster.outage(lost);
+        assert!(
+            outage > Duration::from_secs(2) && outage < TAKEOVER + Duration::from_millis(500),
+            "{outage:?}"
+        );
+        cluster.start(0);
+        cluster.pass(Duration::from_secs(12));
+        cluster.settled(0).unwrap();
     }
 }
 

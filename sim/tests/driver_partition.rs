@@ -1,5 +1,7 @@
 //! The real driver on turmoil through partitions, both ways and one way.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use sim::des::shape::Shape;
 use sim::net::cluster::Cluster;
 use standfast_core::config::model::Version;

@@ -1,5 +1,7 @@
 //! The real proxy and checks on turmoil: clients are served through the holder of the address while backends die.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use sim::des::shape::Shape;
 use sim::net::board::Try;
 use sim::net::cluster::Cluster;

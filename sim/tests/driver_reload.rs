@@ -1,5 +1,7 @@
 //! The real driver on turmoil is given another configuration, or none that differs, or an operator's order.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use sim::des::shape::{Shape, Tweak};
 use sim::net::board::Try;
 use sim::net::cluster::Cluster;

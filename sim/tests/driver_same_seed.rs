@@ -2,6 +2,7 @@
 
 use sim::des::shape::Shape;
 use sim::net::cluster::Cluster;
+use sim::net::storm;
 use standfast_core::config::model::Version;
 use standfast_core::input::Input;
 use std::process::Command;
@@ -11,7 +12,7 @@ use std::time::Duration;
 const CHILD: &str = "SIM_HASHES_ONLY";
 
 fn hash(seed: u64, shuffled: bool) -> u64 {
-    let mut cluster = Cluster::new(&Shape::three(Version::V3, seed % 2 == 0), seed, shuffled);
+    let mut cluster = Cluster::new(&Shape::three(Version::V3, seed.is_multiple_of(2)), seed, shuffled);
     cluster.pass(Duration::from_secs(6));
     cluster.isolate(0);
     cluster.pass(Duration::from_secs(5));
@@ -26,7 +27,10 @@ fn hash(seed: u64, shuffled: bool) -> u64 {
 }
 
 fn hashes() -> String {
-    let words = (0..4).map(|seed| format!("{:016x}", hash(seed, seed > 1)));
+    let scripted = (0..4).map(|seed| hash(seed, seed > 1));
+    // Storms with TLS (its bytes are random), both families, hosts in fixed and in random order.
+    let storms = (0..6).map(|seed| storm::run(seed).hash);
+    let words = scripted.chain(storms).map(|hash| format!("{hash:016x}"));
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -41,7 +45,7 @@ fn the_same_seed_gives_the_same_trace_in_another_process_and_other_seeds_others(
     let mut different: Vec<&str> = ours.split(' ').collect();
     different.sort_unstable();
     different.dedup();
-    assert_eq!(different.len(), 4);
+    assert_eq!(different.len(), 10);
     let this = std::env::current_exe().expect("a test has a file");
     let name = "the_same_seed_gives_the_same_trace_in_another_process_and_other_seeds_others";
     let child = Command::new(this).args([name, "--exact", "--nocapture"]).env(CHILD, "1").output();

@@ -9,7 +9,7 @@ use crate::action::Action;
 use crate::config::model::PoolConfig;
 use crate::event::Event;
 use crate::id::{PoolId, ServerId};
-use crate::outbox::{Context, Signal};
+use crate::outbox::Context;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -20,15 +20,13 @@ pub(crate) struct Pool {
     pub(crate) config: Arc<PoolConfig>,
     pub(crate) servers: Vec<Server>,
     published: Option<Arc<PoolView>>,
-    /// Usable servers when last told, active and backup.
-    usable: u32,
     empty_told: bool,
 }
 
 impl Pool {
     pub(crate) fn new(config: &Arc<PoolConfig>) -> Pool {
         let servers = config.servers.iter().cloned().map(Server::new).collect();
-        Pool { config: Arc::clone(config), servers, published: None, usable: 0, empty_told: false }
+        Pool { config: Arc::clone(config), servers, published: None, empty_told: false }
     }
 
     pub(crate) fn server(&mut self, id: ServerId) -> Option<&mut Server> {
@@ -93,18 +91,13 @@ impl Pool {
         cx.out.act(Action::Publish { pool: self.config.id, view: Some(view) });
     }
 
-    /// Tells the others when the first usable server came or the last one went.
-    pub(crate) fn tell_usable(&mut self, cx: &mut Context<'_>) {
-        let (active, backup) = self.counts();
-        let usable = active + backup;
-        if (usable == 0) != (self.usable == 0) {
-            cx.out.signal(Signal::Usable { pool: self.config.id, servers: usable });
-        }
-        if usable == 0 && !self.empty_told {
+    /// Tells the operator when the last usable server went.
+    pub(crate) fn tell_empty(&mut self, cx: &mut Context<'_>) {
+        let is_empty = self.counts() == (0, 0);
+        if is_empty && !self.empty_told {
             cx.out.tell(Event::PoolEmpty { pool: self.config.id, name: self.config.name.clone() });
         }
-        self.usable = usable;
-        self.empty_told = usable == 0;
+        self.empty_told = is_empty;
     }
 
     pub(crate) fn check_invariants(&self) {
@@ -113,8 +106,12 @@ impl Pool {
             "{} stands otherwise than published",
             self.config.name
         );
-        let (active, backup) = self.counts();
-        debug_assert_eq!(self.usable, active + backup, "{} counts otherwise than told", self.config.name);
+        debug_assert_eq!(
+            self.empty_told,
+            self.counts() == (0, 0),
+            "{} stands otherwise than told",
+            self.config.name
+        );
         debug_assert_eq!(self.servers.len(), self.config.servers.len());
     }
 

@@ -1,6 +1,6 @@
 //! All pools of the node: routes verdicts, orders and observations to the server they concern.
 //!
-//! Decides who is usable and says so in views, events and signals; who gets a connection is the picker's business,
+//! Decides who is usable and says so in views and events; who gets a connection is the picker's business,
 //! when a check runs is that of `health`.
 
 use super::pool::{Pool, PoolStatus};
@@ -61,11 +61,6 @@ impl Pools {
         }
     }
 
-    /// A server's time has come: its weight is looked at again.
-    pub(crate) fn on_timer(&mut self, cx: &mut Context<'_>, pool: PoolId, server: ServerId) {
-        self.change(cx, pool, server, None, |_| ());
-    }
-
     /// Sets a server's administrative state; returns the check to pause (now in maintenance) or to go on with.
     pub(crate) fn order_admin(
         &mut self,
@@ -99,7 +94,7 @@ impl Pools {
             let pool = self.pools.entry(*id).or_insert_with(|| Pool::new(wanted));
             pool.configure(wanted);
             pool.publish(cx);
-            pool.tell_usable(cx);
+            pool.tell_empty(cx);
             for server in &wanted.servers {
                 if let Some(check) = server.check {
                     self.checked.entry(check).or_default().push((*id, server.id));
@@ -132,7 +127,7 @@ impl Pools {
         let before = settled(found.state());
         how(found);
         let after = found.state();
-        let name = found.config.name.clone();
+        let (name, sessions) = (found.config.name.clone(), found.tally.open);
         pool.publish(cx);
         if settled(after) != before {
             let (active, backup) = pool.counts();
@@ -144,9 +139,10 @@ impl Pools {
                 outcome: outcome.cloned(),
                 active,
                 backup,
+                sessions,
             });
         }
-        pool.tell_usable(cx);
+        pool.tell_empty(cx);
     }
 }
 

@@ -1,13 +1,15 @@
 //! Three languages in (keepalived, haproxy, native TOML), one validated model out.
 //!
 //! `source` is what a language is given of the world (files, environment, host name), `finding` what it says about
-//! a text, `model` what comes out, `names` how things keep their ids over reloads.
+//! a text, `model` what comes out, `names` how things keep their ids over reloads, `lint` what is said of several nodes
+//! together.
 
 pub mod codes;
 pub mod diff;
 pub mod finding;
 pub mod haproxy;
 pub mod keepalived;
+pub mod lint;
 pub mod load;
 pub mod model;
 pub mod names;

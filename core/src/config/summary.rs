@@ -5,9 +5,9 @@
 //! failure to the other router's takeover.
 
 use super::finding::{Findings, Severity};
-use super::model::{
-    Algorithm, CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked, Version,
-};
+use super::model::{Algorithm, CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked};
+use crate::vrrp::election::master_down;
+use crate::vrrp::lease_for;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -45,7 +45,7 @@ fn address(config: &Config, instance: &InstanceConfig) -> String {
     let more = instance.addresses.len().saturating_sub(4);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let held = if config.node.lease {
-        format!("held by a {} kernel lease", seconds(lease(instance)))
+        format!("held by a {} kernel lease", seconds(lease_for(instance)))
     } else {
         "held without a lease".to_string()
     };
@@ -58,28 +58,11 @@ fn address(config: &Config, instance: &InstanceConfig) -> String {
     )
 }
 
-/// The kernel lifetime of an address: the whole seconds within one interval less than the peers wait, at least one,
-/// at most a day. The same rule as `vrrp::lease_for`.
-fn lease(instance: &InstanceConfig) -> Duration {
-    let election = &instance.election;
-    let room = millis(election.interval).saturating_mul(u64::from(election.down_adverts.saturating_sub(1)));
-    Duration::from_secs((room / 1000).clamp(1, 86_400))
-}
-
-/// The master-down interval in milliseconds: `down_adverts` intervals and the skew of `priority` (RFC 3768, RFC 9568 6.1).
-fn master_down(instance: &InstanceConfig, priority: u8) -> u64 {
-    let interval = millis(instance.election.interval);
-    let rest = 256 - u64::from(priority);
-    let skew = match instance.router.version {
-        Version::V2 => rest * 1000 / 256,
-        Version::V3 => rest * interval / 256,
-    };
-    interval.saturating_mul(u64::from(instance.election.down_adverts)).saturating_add(skew)
-}
-
 fn takeover(config: &Config, instance: &InstanceConfig) -> String {
-    let down = master_down(instance, instance.election.priority);
-    let mut text = format!("takeover after power loss {}", seconds(Duration::from_millis(down)));
+    let election = &instance.election;
+    let (adverts, priority) = (election.down_adverts, election.priority);
+    let down = master_down(instance.router.version, adverts, priority, election.interval);
+    let mut text = format!("takeover after power loss {}", seconds(down));
     let slowest = instance
         .trackers
         .iter()
@@ -90,7 +73,7 @@ fn takeover(config: &Config, instance: &InstanceConfig) -> String {
         .map(|check| millis(check.schedule.interval).saturating_mul(u64::from(check.fall)))
         .max();
     if let Some(slowest) = slowest {
-        let all = Duration::from_millis(slowest.saturating_add(down));
+        let all = Duration::from_millis(slowest).saturating_add(down);
         text.push_str(&format!(", after a failed check {}", seconds(all)));
     }
     text

@@ -52,7 +52,9 @@ pub enum ConnectError {
     Refused,
     /// No answer in time.
     TimedOut,
-    /// Anything else: unreachable, out of ports or descriptors.
+    /// This host has nothing left to connect with: descriptors, memory, local ports. No server's fault.
+    Resources,
+    /// Anything else: unreachable.
     Other,
 }
 
@@ -319,7 +321,8 @@ impl Session {
     /// A connect failed: the same server, another one, or the end.
     fn retry(&mut self, now: Time, error: ConnectError, choice: Option<Choice<'_>>) -> Step {
         let Some(view) = choice.as_ref().map(|c| c.view) else { return self.give_up(now, error) };
-        if self.retries >= view.retries {
+        // As haproxy: what this host lacks it would lack for every server.
+        if self.retries >= view.retries || error == ConnectError::Resources {
             return self.give_up(now, error);
         }
         self.retries += 1;
@@ -335,7 +338,7 @@ impl Session {
         let again = if choose_anew { None } else { last };
         // A time-out was pause enough. An error would most likely come again at once from the same server.
         let pause = match error {
-            ConnectError::TimedOut => None,
+            ConnectError::TimedOut | ConnectError::Resources => None,
             ConnectError::Refused | ConnectError::Other if choose_anew && active > 1 => None,
             ConnectError::Refused | ConnectError::Other => {
                 Some(view.connect.map_or(RETRY_PAUSE, |within| within.min(RETRY_PAUSE)))
@@ -353,6 +356,7 @@ impl Session {
     fn give_up(&mut self, now: Time, error: ConnectError) -> Step {
         let cause = match error {
             ConnectError::TimedOut => Cause::ServerTimeout,
+            ConnectError::Resources => Cause::Resources,
             ConnectError::Refused | ConnectError::Other => Cause::Server,
         };
         self.finish(now, Code { cause, phase: Phase::Connect }, [true, true])

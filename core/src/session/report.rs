@@ -20,6 +20,8 @@ pub enum Cause {
     ServerTimeout,
     /// `D`: the server was marked down.
     Down,
+    /// `R`: this host had no descriptors, memory or ports left.
+    Resources,
     /// `K`: this daemon was told to.
     Killed,
 }
@@ -60,6 +62,7 @@ impl fmt::Display for Code {
             Cause::ClientTimeout => "c",
             Cause::ServerTimeout => "s",
             Cause::Down => "D",
+            Cause::Resources => "R",
             Cause::Killed => "K",
         })?;
         f.write_str(match self.phase {

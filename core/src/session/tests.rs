@@ -183,6 +183,14 @@ fn without_retries_the_first_failure_ends_it() {
 }
 
 #[test]
+fn when_this_host_lacks_descriptors_no_other_server_is_tried() {
+    let mut bench = Bench::new(pool(2, 3, Redispatch::Last));
+    bench.on(Event::Start);
+    assert_eq!(bench.at(1).on(Event::ConnectFailed(ConnectError::Resources)), RESET);
+    assert_eq!(bench.line(), "s1 0/-1/1 0 RC 0");
+}
+
+#[test]
 fn with_redispatch_and_a_choice_another_server_is_tried_at_once() {
     for retries in [1, 3] {
         for redispatch in [Redispatch::Last, Redispatch::Every(2)] {

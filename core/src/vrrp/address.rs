@@ -5,6 +5,7 @@
 //! announcement: an address is announced when the kernel has said for the first time that it is there.
 
 use super::lease;
+use super::sweep::Orphan;
 use super::world::{Asked, Desk};
 use crate::action::Action;
 use crate::config::model::VirtualAddress;
@@ -89,6 +90,16 @@ impl Hold {
     /// The same address on the same interface.
     pub(super) fn is(&self, other: &VirtualAddress) -> bool {
         self.spec.address == other.address && self.spec.interface == other.interface
+    }
+
+    /// This address, on the link of this name.
+    pub(super) fn is_at(&self, interface: &str, address: IpNet) -> bool {
+        self.spec.address == address && *self.spec.interface == *interface
+    }
+
+    /// Its removal was asked for and not answered, or so lately that the kernel may still speak of it.
+    pub(super) fn is_removing(&self, now: Time) -> bool {
+        self.asked.is_some() || self.removing_until.is_some_and(|until| until >= now)
     }
 
     /// Where it is, or was asked to be.
@@ -278,10 +289,12 @@ impl Hold {
         self.wanted && !self.owned && self.asked.is_none()
     }
 
-    /// Forgets everything; used when the instance itself goes.
-    pub(super) fn drop_request(&mut self, desk: &mut Desk<'_, '_>) {
-        if let Some(request) = self.asked.take() {
-            desk.tickets.take(request.ticket);
-        }
+    /// Forgets the request, since the instance no longer has the address; a removal is handed out, for somebody else
+    /// to see it through.
+    pub(super) fn drop_request(&mut self, desk: &mut Desk<'_, '_>) -> Option<Orphan> {
+        let request = self.asked.take()?;
+        desk.tickets.take(request.ticket);
+        let on = self.on.filter(|_| !request.own)?;
+        Some(Orphan { ticket: request.ticket, on, address: self.spec.address })
     }
 }

@@ -170,7 +170,8 @@ impl Links {
     }
 
     fn end_dump(&mut self) -> Change {
-        let dump = self.dump.take().unwrap_or_default();
+        // The end of what never began names nothing, which must not be taken for a host without links.
+        let Some(dump) = self.dump.take() else { return Change::default() };
         let links_gone: Vec<Interface> =
             self.known.keys().copied().filter(|index| !dump.links.contains(index)).collect();
         for index in &links_gone {
@@ -231,6 +232,27 @@ mod tests {
         assert_eq!(change.gone, vec![(Interface(1), "192.0.2.1/24".parse().unwrap())]);
         assert!(change.complete);
         assert_eq!(links.index("b"), None);
+    }
+
+    #[test]
+    fn the_end_of_a_dump_that_never_began_changes_nothing() {
+        let mut links = Links::default();
+        links.learn(Time::ZERO, &link(1, "a"));
+        links.learn(Time::ZERO, &address(1, "192.0.2.1/24"));
+        assert_eq!(links.learn(Time::ZERO, &KernelNotice::ResyncEnd), Change::default());
+        assert_eq!(links.addresses(Interface(1)).len(), 1);
+    }
+
+    #[test]
+    fn a_dump_that_is_begun_anew_forgets_what_the_broken_off_one_named() {
+        let mut links = Links::default();
+        links.learn(Time::ZERO, &link(1, "a"));
+        links.learn(Time::ZERO, &link(2, "b"));
+        for notice in [KernelNotice::ResyncBegin, link(1, "a"), KernelNotice::ResyncBegin, link(2, "b")] {
+            links.learn(Time::ZERO, &notice);
+        }
+        let change = links.learn(Time::ZERO, &KernelNotice::ResyncEnd);
+        assert_eq!((change.links_gone, change.complete), (vec![Interface(1)], true));
     }
 
     #[test]

@@ -20,6 +20,8 @@ mod reception;
 mod reload;
 mod start;
 mod status;
+mod stray;
+mod sweep;
 mod transition;
 mod world;
 
@@ -29,7 +31,7 @@ pub use receive::Packet;
 pub use status::{AddressStatus, Counters, MasterStatus, PriorityStatus, RouterStatus};
 
 use crate::config::model::Config;
-use crate::event::{Event, PacketError, Role, Why};
+use crate::event::{Event, Role, Why};
 use crate::id::{CheckId, GroupId, InstanceId, Interface, Ticket};
 use crate::input::{Errno, KernelNotice};
 use crate::outbox::{Context, Signal};
@@ -42,8 +44,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use group::Group;
 use instance::Instance;
-use receive::{Complaint, Complaints};
 use reception::Receptions;
+use stray::Strays;
+use sweep::Leftovers;
 use transition::Parting;
 use world::{Asked, Desk, Pace, Tickets, World};
 
@@ -61,7 +64,8 @@ pub struct Routers {
     receptions: Receptions,
     /// Interfaces on which sending fails, and was told of.
     unsent: BTreeMap<Interface, Errno>,
-    strays: Complaints,
+    leftovers: Leftovers,
+    strays: Strays,
     last_input: Time,
     started: bool,
     stopping: bool,
@@ -83,7 +87,8 @@ impl Routers {
             pace: Pace::default(),
             receptions: Receptions::default(),
             unsent: BTreeMap::new(),
-            strays: Complaints::default(),
+            leftovers: Leftovers::new(),
+            strays: Strays::default(),
             last_input: Time::ZERO,
             started: false,
             stopping: false,
@@ -119,18 +124,6 @@ impl Routers {
             }
         }
         self.settle_groups(cx);
-    }
-
-    /// Nobody listens: an unknown VRID, or a virtual router that takes no part now.
-    fn on_stray(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
-        let error = PacketError::UnknownVrid;
-        let known = self.instances.values().any(|instance| receive::concerns(&instance.config, packet));
-        if !known
-            && self.world.node.log_unknown_vrids
-            && self.strays.is_new(packet.from, Complaint::Rejected(error))
-        {
-            cx.out.tell(Event::Rejected { instance: None, name: "".into(), from: packet.from, error });
-        }
     }
 
     /// The kernel says how a link or its addresses stand.
@@ -176,6 +169,7 @@ impl Routers {
         if change.relevant {
             self.settle(cx);
         }
+        self.sweep_named(cx, notice);
     }
 
     fn cares_about(&self, name: &str) -> bool {
@@ -235,12 +229,7 @@ impl Routers {
                 self.leave_if_all_left(cx);
             }
             Asked::Receive(on, at) => self.on_received(cx, on, at, ticket, result),
-            Asked::Leftover(_, address) => match result {
-                Ok(()) | Err(Errno::EADDRNOTAVAIL | Errno::ENODEV) => {}
-                Err(errno) => {
-                    cx.out.tell(Event::Refused { what: format!("remove leftover {address}"), errno })
-                }
-            },
+            Asked::Leftover(on, address) => self.on_leftover_done(cx, (on, address), ticket, result),
             Asked::Script => {}
         }
         true
@@ -269,8 +258,7 @@ impl Routers {
             | RouterTimer::AnnounceRefresh
             | RouterTimer::AnnouncePaced
             | RouterTimer::Duel
-            | RouterTimer::Lease
-            | RouterTimer::Startup => {
+            | RouterTimer::Lease => {
                 self.at_desk(cx, id, |instance, desk| instance.on_own_timer(desk, timer));
             }
         }

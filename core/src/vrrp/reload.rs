@@ -5,6 +5,7 @@ use super::Routers;
 use super::address::Hold;
 use super::group::Group;
 use super::instance::Instance;
+use super::sweep::Orphan;
 use super::transition::Parting;
 use super::world::Desk;
 use crate::config::model::{Config, InstanceConfig};
@@ -53,7 +54,8 @@ impl Routers {
                 }
                 Some(false) => {
                     let new = Arc::clone(new);
-                    self.at_desk(cx, *id, |instance, desk| instance.reconfigure(desk, new));
+                    let orphans = self.at_desk(cx, *id, |instance, desk| instance.reconfigure(desk, new));
+                    self.adopt(cx, orphans.unwrap_or_default());
                 }
                 None => {
                     self.instances.insert(*id, Instance::new(Arc::clone(new), cx.now));
@@ -68,7 +70,7 @@ impl Routers {
 
     /// A virtual router that is gone, or stands for another one now.
     fn remove(&mut self, cx: &mut Context<'_>, id: InstanceId) {
-        self.at_desk(cx, id, |instance, desk| {
+        let orphans = self.at_desk(cx, id, |instance, desk| {
             instance.finish_leaving(desk);
             match instance.role {
                 // Its scripts hear FAULT, as with keepalived.
@@ -76,10 +78,9 @@ impl Routers {
                 Role::Init | Role::Fault => {}
             }
             instance.enter_init(desk, Why::Reload);
-            for hold in &mut instance.holds {
-                hold.drop_request(desk); // asked, and nobody left to ask again
-            }
+            instance.holds.iter_mut().filter_map(|hold| hold.drop_request(desk)).collect::<Vec<Orphan>>()
         });
+        self.adopt(cx, orphans.unwrap_or_default());
         self.instances.remove(&id);
         cx.timers.retain(|key| !matches!(key, TimerKey::Router(of, _) if *of == id));
     }
@@ -113,7 +114,7 @@ impl Routers {
 
 impl Instance {
     /// Takes over a configuration for the same virtual router. A new priority takes effect through the election.
-    fn reconfigure(&mut self, desk: &mut Desk<'_, '_>, new: Arc<InstanceConfig>) {
+    fn reconfigure(&mut self, desk: &mut Desk<'_, '_>, new: Arc<InstanceConfig>) -> Vec<Orphan> {
         let before = self.master_down();
         let interval_changed = self.config.election.interval != new.election.interval;
         self.config = new;
@@ -130,13 +131,14 @@ impl Instance {
             self.disarm(desk, RouterTimer::Preempt);
         }
         self.complaints.clear();
-        self.change_addresses(desk);
+        let orphans = self.change_addresses(desk);
         if self.role == Role::Master && self.standing.faults.is_empty() {
             self.advertise(desk); // what it says has changed
         }
+        orphans
     }
 
-    fn change_addresses(&mut self, desk: &mut Desk<'_, '_>) {
+    fn change_addresses(&mut self, desk: &mut Desk<'_, '_>) -> Vec<Orphan> {
         let (id, lease) = (self.id(), self.lease(desk.world));
         let master = self.role == Role::Master;
         let holds_still = master || self.standing.leaving.as_ref().is_some_and(super::leave::Leaving::holds);
@@ -153,11 +155,13 @@ impl Instance {
             }
             self.holds.push(hold);
         }
-        for mut gone in old {
-            gone.give_up(desk, id);
-            gone.drop_request(desk);
-        }
+        let gone = |mut hold: Hold| {
+            hold.give_up(desk, id);
+            hold.drop_request(desk)
+        };
+        let orphans = old.into_iter().filter_map(gone).collect();
         self.arm_retry(desk);
+        orphans
     }
 
     fn renew_if_master(&mut self, desk: &mut Desk<'_, '_>) {

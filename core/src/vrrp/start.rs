@@ -1,22 +1,19 @@
-//! How virtual routers start, what a killed run left behind, and what follows from a change of the host.
+//! How virtual routers start, and what follows from a change of the host.
 
 use super::Routers;
 use super::election::OWNER;
 use super::instance::Instance;
 use super::transition::Parting;
-use super::world::{Asked, Desk};
-use crate::action::{Action, AddressOptions};
-use crate::event::{Event, Role, Why};
-use crate::id::{InstanceId, Interface};
+use super::world::Desk;
+use crate::event::{Role, Why};
+use crate::id::InstanceId;
 use crate::outbox::Context;
 use crate::time::Time;
 use crate::timers::RouterTimer;
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-use ipnet::IpNet;
 
 /// A deadline served later than this part of an interval was overslept.
 const LATE_PART: u32 = 4;
@@ -35,43 +32,6 @@ impl Routers {
         });
         self.sweep(cx);
         self.settle(cx);
-    }
-
-    /// Deals with addresses that a killed run left: what is about to be ours is adopted, the rest removed before
-    /// anything is sent. Only configured addresses, and those with a VRRP daemon's mark, are ever touched.
-    fn sweep(&mut self, cx: &mut Context<'_>) {
-        let found: Vec<(Interface, Arc<str>, IpNet, bool)> =
-            self.world.links.all().map(|(on, name, a)| (on, name.clone(), a.address, a.marked)).collect();
-        for (on, name, address, marked) in found {
-            let holder = self.instances.values().find_map(|instance| {
-                let hold =
-                    instance.config.addresses.iter().find(|a| a.address == address && a.interface == name);
-                hold.map(|_| instance.id())
-            });
-            match holder {
-                Some(id) => {
-                    let adopted = self.starts_at_once(cx.now, id);
-                    cx.out.tell(Event::Leftover { on, address, adopted });
-                    self.at_desk(cx, id, |instance, desk| instance.sweep(desk, address, &name, adopted));
-                }
-                None if marked => {
-                    cx.out.tell(Event::Leftover { on, address, adopted: false });
-                    let ticket = cx.out.ticket();
-                    self.tickets.give(ticket, Asked::Leftover(on, address));
-                    let how = Arc::new(AddressOptions::default());
-                    cx.out.act(Action::Address { ticket, on, address, own: false, lease: None, how });
-                }
-                None => {}
-            }
-        }
-    }
-
-    /// It becomes master within this very input.
-    fn starts_at_once(&self, now: Time, id: InstanceId) -> bool {
-        self.world.quiet_until <= now
-            && self.together(id).iter().filter_map(|member| self.instances.get(member)).all(|member| {
-                member.starts_as_master() && member.standing.faults.is_empty() && !member.standing.held
-            })
     }
 
     /// Looks at everything anew after the host, a verdict or the configuration changed.
@@ -155,16 +115,6 @@ impl Instance {
         }
     }
 
-    fn sweep(&mut self, desk: &mut Desk<'_, '_>, address: IpNet, interface: &str, adopted: bool) {
-        let id = self.id();
-        let hold =
-            self.holds.iter_mut().find(|h| h.spec.address == address && &*h.spec.interface == interface);
-        if let Some(hold) = hold.filter(|_| !adopted) {
-            hold.sweep(desk, id);
-        }
-        self.arm_retry(desk);
-    }
-
     /// Why it is about to take over.
     pub(super) fn why_takeover(&self, now: Time) -> Why {
         match (self.heard.farewell, self.heard.master) {
@@ -191,8 +141,7 @@ impl Instance {
             RouterTimer::MasterDown
             | RouterTimer::Preempt
             | RouterTimer::AddressRetry
-            | RouterTimer::Leave
-            | RouterTimer::Startup => {}
+            | RouterTimer::Leave => {}
         }
     }
 

@@ -100,10 +100,15 @@ impl Counters {
     }
 
     pub(super) fn reject(&mut self, error: PacketError) {
-        if let Some(count) = self.rejected.get_mut(error.as_str()) {
-            *count = count.saturating_add(1);
-        } else {
-            self.rejected.insert(String::from(error.as_str()), 1);
-        }
+        count(&mut self.rejected, error);
+    }
+}
+
+/// Counts a dropped packet by its name.
+pub(super) fn count(rejected: &mut BTreeMap<String, u64>, error: PacketError) {
+    if let Some(count) = rejected.get_mut(error.as_str()) {
+        *count = count.saturating_add(1);
+    } else {
+        rejected.insert(String::from(error.as_str()), 1);
     }
 }

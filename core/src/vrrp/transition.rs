@@ -9,14 +9,13 @@ use super::instance::Instance;
 use super::world::Desk;
 use crate::config::model::{Command, NotifyConfig};
 use crate::event::{Event, Role, Why};
-use crate::outbox::Signal;
 use crate::time::Time;
 use crate::timers::RouterTimer;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// The timers that belong to a role and end with it.
-pub(super) const ROLE_TIMERS: [RouterTimer; 9] = [
+pub(super) const ROLE_TIMERS: [RouterTimer; 8] = [
     RouterTimer::Advertise,
     RouterTimer::MasterDown,
     RouterTimer::Preempt,
@@ -25,7 +24,6 @@ pub(super) const ROLE_TIMERS: [RouterTimer; 9] = [
     RouterTimer::AnnounceRefresh,
     RouterTimer::AnnouncePaced,
     RouterTimer::Duel,
-    RouterTimer::Startup,
 ];
 
 /// How a master parts from its role.
@@ -126,7 +124,6 @@ impl Instance {
         }
         let (instance, name, to) = (self.id(), self.name().clone(), self.role);
         desk.tell(Event::Role { instance, name, from, to, why, priority: self.effective });
-        desk.cx.out.signal(Signal::Role { instance, role: to });
     }
 
     /// Runs the operator's commands for a state.

@@ -99,7 +99,13 @@ impl<F: Fabric, S: Scripts> Checker<F, S> {
     /// No notify script runs or waits: a clean stop may end.
     #[must_use]
     pub fn quiet(&self) -> bool {
-        self.waiting.is_empty() && self.notifying.is_none()
+        self.unfinished() == 0
+    }
+
+    /// Notify scripts that run or wait.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.waiting.len() + usize::from(self.notifying.is_some())
     }
 
     /// The next answer: `Input::Checked` or `Input::Done`. Cancel safe; pending while nothing runs.

@@ -65,13 +65,13 @@ async fn over_network<F: Fabric>(fabric: &F, probe: &Probe, end: Instant) -> Res
         }
         Probe::Tls { to, connect, tls } => {
             let stream = tcp::connect(fabric, *to, *connect, end).await?;
-            tls::handshake(stream, *to, tls, end).await?;
+            tls::handshake(fabric, stream, *to, tls, end).await?;
             Ok(Passed::plain(CheckCode::L6Ok))
         }
         Probe::Http(probe) => {
             let stream = tcp::connect(fabric, probe.to, probe.connect, end).await?;
             match &probe.tls {
-                Some(tls) => ask(tls::handshake(stream, probe.to, tls, end).await?, probe, end).await,
+                Some(tls) => ask(tls::handshake(fabric, stream, probe.to, tls, end).await?, probe, end).await,
                 None => ask(stream, probe, end).await,
             }
         }

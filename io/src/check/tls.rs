@@ -5,30 +5,32 @@
 //! (haproxy 3.4). Any failure is `L6RSP`, none in time `L6TOUT`.
 
 use super::verdict::{Failure, fail, words};
+use crate::fabric::Fabric;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use standfast_core::config::model::TlsProbe;
 use standfast_core::input::CheckCode;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Shakes hands on `stream`, which is connected to `to`.
-pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
+/// Shakes hands on `stream`, which is connected to `to`; certificates are judged by the date of `fabric`.
+pub(super) async fn handshake<F: Fabric>(
+    fabric: &F,
+    stream: F::Stream,
     to: SocketAddr,
     probe: &TlsProbe,
     end: Instant,
-) -> Result<TlsStream<S>, Failure> {
-    let (config, name) = match client(to, probe) {
+) -> Result<TlsStream<F::Stream>, Failure> {
+    let (config, name) = match client(to, probe, fabric.date()) {
         Ok(ready) => ready,
         Err(why) => return fail(CheckCode::L6Response, why),
     };
@@ -39,7 +41,11 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-fn client(to: SocketAddr, probe: &TlsProbe) -> Result<(ClientConfig, ServerName<'static>), String> {
+fn client(
+    to: SocketAddr,
+    probe: &TlsProbe,
+    date: Arc<dyn TimeProvider>,
+) -> Result<(ClientConfig, ServerName<'static>), String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     // rustls sends no SNI for an address.
     let name = match &probe.name {
@@ -53,7 +59,7 @@ fn client(to: SocketAddr, probe: &TlsProbe) -> Result<(ClientConfig, ServerName<
         named: probe.name.is_some(),
         provider: provider.clone(),
     });
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_details(provider, date)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .dangerous()

@@ -6,10 +6,12 @@ mod linux;
 
 pub use linux::TokioFabric;
 
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
 use standfast_core::config::model::Bind;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Sockets for checks and the proxy.
@@ -32,4 +34,8 @@ pub trait Fabric: Clone + 'static {
     fn local(&self, stream: &Self::Stream) -> io::Result<SocketAddr>;
     /// Makes the coming drop of `stream` send a reset instead of an orderly end.
     fn reset_on_drop(&self, stream: &Self::Stream);
+    /// The date by which certificates are judged: the system's, unless the fabric is simulated.
+    fn date(&self) -> Arc<dyn TimeProvider> {
+        Arc::new(DefaultTimeProvider)
+    }
 }

@@ -4,44 +4,24 @@
 //! Repeated warnings are folded; changes of state are always said.
 
 use super::fold::Fold;
-use super::frame::Moment;
 use super::lines::{haproxy_lines, human};
 use super::{LineSink, lines};
 use crate::clock::{BootClock, Clock};
-use standfast_core::config::model::{Config, LogFormat, LogTarget, LogTo};
+use standfast_core::config::model::{Config, LogTarget};
 use standfast_core::event::Event;
 use std::sync::{Mutex, PoisonError};
-
-/// How lines on standard error begin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Style {
-    /// With the text.
-    #[default]
-    Plain,
-    /// With the local time, to the millisecond.
-    Timestamp,
-    /// With `<level>`, as journald reads it.
-    Journal,
-}
 
 /// Writes events down.
 #[derive(Debug)]
 pub struct EventLog<L> {
     sink: L,
-    style: Style,
-    stderr: [LogTarget; 1],
     fold: Mutex<Fold>,
 }
 
 impl<L: LineSink> EventLog<L> {
     /// A log that sends its lines through `sink`.
-    pub fn new(sink: L, style: Style) -> EventLog<L> {
-        let format = match style {
-            Style::Plain | Style::Timestamp => LogFormat::Raw,
-            Style::Journal => LogFormat::Short,
-        };
-        let stderr = [LogTarget { to: LogTo::Stderr, format, facility: 3, level: 7, length: u16::MAX }];
-        EventLog { sink, style, stderr, fold: Mutex::default() }
+    pub fn new(sink: L) -> EventLog<L> {
+        EventLog { sink, fold: Mutex::default() }
     }
 
     /// Writes one event down.
@@ -61,14 +41,7 @@ impl<L: LineSink> EventLog<L> {
 
     /// Writes a line of the program itself (start, stop, a broken file at reload).
     pub fn say(&self, level: u8, text: &str) {
-        match self.style {
-            Style::Plain | Style::Journal => self.sink.line(&self.stderr, level, text),
-            Style::Timestamp => {
-                let now = Moment::now();
-                let millis = now.micros / 1000;
-                self.sink.line(&self.stderr, level, &format!("{}.{millis:03} {text}", now.short()));
-            }
-        }
+        self.sink.own(level, text);
     }
 }
 

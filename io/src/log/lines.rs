@@ -129,7 +129,7 @@ fn because(why: &Why) -> String {
         Why::MasterDown { last: None, silent } => format!("no master heard for {}", seconds(*silent)),
         Why::Farewell { from } => format!("{from} said farewell (priority 0)"),
         Why::Better { from, priority } => format!("{from} is better (priority {priority})"),
-        Why::Tracked { what } => format!("{what} failed"),
+        Why::Tracked { what } => what.clone(),
         Why::Recovered => "the fault is gone".to_owned(),
         Why::Group => "its sync group asked for it".to_owned(),
         Why::AddressLost { address } => format!("somebody else removed {address}"),
@@ -257,29 +257,16 @@ fn words(errno: Errno) -> String {
 #[must_use]
 pub fn haproxy_lines(config: &Config, event: &Event) -> Option<(u8, String)> {
     match event {
-        Event::Server { pool, server, name, state, outcome, active, backup } => {
+        Event::Server { pool, server, name, state, outcome, active, backup, sessions } => {
             let is_backup = config
                 .pools
                 .get(pool)
                 .and_then(|pool| pool.servers.iter().find(|known| known.id == *server))
                 .is_some_and(|server| server.backup);
-            let outcome = outcome.as_ref();
-            let (level, mut text) = haproxy_server(*state, outcome)?;
-            text = format!("{}Server {name} {text}", if is_backup { "Backup " } else { "" });
-            // haproxy goes on with counts of sessions and of its queue, which no event carries.
-            let _ = match state {
-                ServerState::Up | ServerState::GoingUp => {
-                    write!(text, " {active} active and {backup} backup servers online.")
-                }
-                ServerState::Down
-                | ServerState::GoingDown
-                | ServerState::Maintenance
-                | ServerState::Drain => {
-                    let running = if *active == 0 && *backup > 0 { " Running on backup." } else { "" };
-                    write!(text, " {active} active and {backup} backup servers left.{running}")
-                }
-            };
-            Some((level, text))
+            let (level, text) = haproxy_server(*state, outcome.as_ref())?;
+            let prefix = if is_backup { "Backup " } else { "" };
+            let counts = haproxy_counts(*state, outcome.is_some(), (*active, *backup), *sessions);
+            Some((level, format!("{prefix}Server {name} {text}{counts}")))
         }
         Event::PoolEmpty { pool, name } => {
             let listen = config.pools.get(pool).is_some_and(|pool| pool.listen);
@@ -318,6 +305,21 @@ fn haproxy_server(state: ServerState, outcome: Option<&Outcome>) -> Option<(u8, 
         (ServerState::Maintenance, _) => (ALERT, "is going DOWN for maintenance.".to_owned()),
         (ServerState::Drain, _) => (NOTICE, "enters drain state.".to_owned()),
     })
+}
+
+/// The tail with the counts. Nothing is ever requeued and no queue remains: connections do not wait for a server here.
+fn haproxy_counts(state: ServerState, by_check: bool, (active, backup): (u32, u32), sessions: u32) -> String {
+    let running = if active == 0 && backup > 0 { " Running on backup." } else { "" };
+    match state {
+        // Leaving maintenance is said without counts.
+        ServerState::Up if !by_check => String::new(),
+        ServerState::Up | ServerState::GoingUp | ServerState::Drain => format!(
+            " {active} active and {backup} backup servers online.{running} 0 sessions requeued, 0 total in queue."
+        ),
+        ServerState::Down | ServerState::GoingDown | ServerState::Maintenance => format!(
+            " {active} active and {backup} backup servers left.{running} {sessions} sessions active, 0 requeued, 0 remaining in queue."
+        ),
+    }
 }
 
 fn reason(outcome: &Outcome) -> String {

@@ -8,7 +8,7 @@ mod frame;
 pub mod lines;
 mod sink;
 
-pub use events::{EventLog, Style};
+pub use events::EventLog;
 pub use sink::{Logger, MAX_WAITING};
 
 use standfast_core::config::model::LogTarget;
@@ -17,4 +17,18 @@ use standfast_core::config::model::LogTarget;
 pub trait LineSink: Clone + Send + Sync + 'static {
     /// Sends `text` (no line feed at its end) with syslog severity `level` (0..=7) to each of `targets` that wants that level.
     fn line(&self, targets: &[LogTarget], level: u8, text: &str);
+    /// Sends `text` to the daemon's own log, whatever the configuration logs: troubles of this host.
+    fn own(&self, level: u8, text: &str);
+}
+
+/// How the lines of the daemon's own log, on standard error, begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// With the text.
+    #[default]
+    Plain,
+    /// With the local time, to the millisecond.
+    Timestamp,
+    /// With `<level>`, as journald reads it.
+    Journal,
 }

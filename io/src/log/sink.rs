@@ -4,9 +4,9 @@
 //! reader may have stopped reading), each emptied by a thread of its own. What does not fit, or cannot be sent, is
 //! counted, and complained about on standard error once per burst.
 
-use super::LineSink;
 use super::frame::{Moment, Speaker, frame};
-use standfast_core::config::model::{LogTarget, LogTo};
+use super::{LineSink, Style};
+use standfast_core::config::model::{LogFormat, LogTarget, LogTo};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::Write as _;
@@ -29,6 +29,7 @@ pub struct Logger {
 #[derive(Debug)]
 struct Shared {
     speaker: Speaker,
+    style: Style,
     datagrams: SyncSender<Job>,
     streams: SyncSender<Job>,
     counters: Arc<Counters>,
@@ -48,11 +49,11 @@ enum Job {
 }
 
 impl Logger {
-    /// A logger that names itself `tag`.
+    /// A logger that names itself `tag`, and whose own log on standard error has this style.
     ///
     /// # Errors
     /// When the kernel gives no threads.
-    pub fn new(tag: &str) -> std::io::Result<Logger> {
+    pub fn new(tag: &str, style: Style) -> std::io::Result<Logger> {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = host.trim();
         let speaker = Speaker {
@@ -63,7 +64,7 @@ impl Logger {
         let counters = Arc::<Counters>::default();
         let datagrams = start("log-datagrams", &counters)?;
         let streams = start("log-streams", &counters)?;
-        Ok(Logger { shared: Arc::new(Shared { speaker, datagrams, streams, counters }) })
+        Ok(Logger { shared: Arc::new(Shared { speaker, style, datagrams, streams, counters }) })
     }
 
     /// Lines lost so far.
@@ -100,6 +101,22 @@ impl LineSink for Logger {
             };
             if queue.try_send(Job::Line(target.to.clone(), line)).is_err() {
                 shared.counters.lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn own(&self, level: u8, text: &str) {
+        let format = match self.shared.style {
+            Style::Plain | Style::Timestamp => LogFormat::Raw,
+            Style::Journal => LogFormat::Short,
+        };
+        let stderr = LogTarget { to: LogTo::Stderr, format, facility: 3, level: 7, length: u16::MAX };
+        match self.shared.style {
+            Style::Plain | Style::Journal => self.line(&[stderr], level, text),
+            Style::Timestamp => {
+                let now = Moment::now();
+                let millis = now.micros / 1000;
+                self.line(&[stderr], level, &format!("{}.{millis:03} {text}", now.short()));
             }
         }
     }
@@ -226,7 +243,7 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("log");
         let targets = [target(LogTo::Unix(path.to_str().unwrap().to_owned()), 6)];
-        let logger = Logger::new("test").unwrap();
+        let logger = Logger::new("test", Style::Plain).unwrap();
 
         let syslog = UnixDatagram::bind(&path).unwrap();
         syslog.set_read_timeout(Some(WAIT)).unwrap();
@@ -252,7 +269,7 @@ mod tests {
     fn udp_lines_arrive() {
         let syslog = UdpSocket::bind("127.0.0.1:0").unwrap();
         syslog.set_read_timeout(Some(WAIT)).unwrap();
-        let logger = Logger::new("test").unwrap();
+        let logger = Logger::new("test", Style::Plain).unwrap();
         logger.line(&[target(LogTo::Udp(syslog.local_addr().unwrap()), 7)], 3, "one");
         let mut buffer = [0; 64];
         let length = syslog.recv(&mut buffer).unwrap();
@@ -264,7 +281,8 @@ mod tests {
         let (datagrams, _unread) = sync_channel(MAX_WAITING);
         let (streams, _unread_too) = sync_channel(MAX_WAITING);
         let speaker = Speaker { host: "n1".into(), tag: "t".into(), pid: 1 };
-        let shared = Shared { speaker, datagrams, streams, counters: Arc::default() };
+        let counters = Arc::default();
+        let shared = Shared { speaker, style: Style::Plain, datagrams, streams, counters };
         let logger = Logger { shared: Arc::new(shared) };
         let targets = [target(LogTo::Stdout, 7)];
         for _ in 0..MAX_WAITING {

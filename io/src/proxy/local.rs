@@ -12,6 +12,7 @@ use standfast_core::balance::view::PoolView;
 use standfast_core::config::model::{Bind, FrontendConfig};
 use standfast_core::id::{FrontendId, PoolId, ServerId, Ticket};
 use standfast_core::input::{Errno, Input, Tally};
+use standfast_core::time::Time;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -24,6 +25,9 @@ use tokio::task::{AbortHandle, spawn_local};
 pub const OBSERVE_EVERY: Duration = Duration::from_millis(100);
 /// How long accepting pauses when descriptors have run out or a limit is reached.
 const FULL_PAUSE: Duration = Duration::from_millis(20);
+/// A trouble of this host is told once in this time.
+const TROUBLE_TOLD: Duration = Duration::from_secs(10);
+const TROUBLE_HELP: &str = "raise `ulimit -n` (LimitNOFILE=) or lower `maxconn`";
 
 /// A pool on this thread.
 pub(super) struct PoolHere {
@@ -63,11 +67,19 @@ pub(super) struct Shared<F, L, C> {
     pub(super) most: u32,
     pub(super) pools: RefCell<BTreeMap<PoolId, PoolHere>>,
     pub(super) freed: Notify,
+    seen: Seen,
+    answers: RefCell<VecDeque<Input<'static>>>,
+    answered: Notify,
+}
+
+/// What this thread saw, until the node is told.
+#[derive(Default)]
+struct Seen {
     tallies: RefCell<BTreeMap<(PoolId, ServerId), Tally>>,
     /// Failed connects since the last good one.
     failures: RefCell<BTreeMap<(PoolId, ServerId), u32>>,
-    answers: RefCell<VecDeque<Input<'static>>>,
-    answered: Notify,
+    /// When a trouble of this host was last told.
+    trouble: Cell<Option<Time>>,
 }
 
 impl<F, L, C> Shared<F, L, C> {
@@ -82,12 +94,12 @@ impl<F, L, C> Shared<F, L, C> {
     /// A connect to `server` ended.
     pub(super) fn tally(&self, pool: PoolId, server: ServerId, connected: bool) {
         let failed_in_a_row = {
-            let mut rows = self.failures.borrow_mut();
+            let mut rows = self.seen.failures.borrow_mut();
             let row = rows.entry((pool, server)).or_default();
             *row = if connected { 0 } else { row.saturating_add(1) };
             *row
         };
-        let mut tallies = self.tallies.borrow_mut();
+        let mut tallies = self.seen.tallies.borrow_mut();
         let tally = tallies.entry((pool, server)).or_default();
         let count = if connected { &mut tally.connected } else { &mut tally.failed };
         *count = count.saturating_add(1);
@@ -97,8 +109,8 @@ impl<F, L, C> Shared<F, L, C> {
 
     /// A connection to `server`, or the try at one, is over.
     pub(super) fn closed(&self, pool: PoolId, server: ServerId) {
-        let failed_in_a_row = self.failures.borrow().get(&(pool, server)).copied().unwrap_or(0);
-        self.tallies.borrow_mut().entry((pool, server)).or_default().failed_in_a_row = failed_in_a_row;
+        let failed_in_a_row = self.seen.failures.borrow().get(&(pool, server)).copied().unwrap_or(0);
+        self.seen.tallies.borrow_mut().entry((pool, server)).or_default().failed_in_a_row = failed_in_a_row;
         self.answered.notify_one();
     }
 
@@ -138,8 +150,7 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Local<F, L, C> {
             most,
             pools: RefCell::default(),
             freed: Notify::new(),
-            tallies: RefCell::default(),
-            failures: RefCell::default(),
+            seen: Seen::default(),
             answers: RefCell::default(),
             answered: Notify::new(),
         };
@@ -212,7 +223,7 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> DataPlane for Local<F, 
             },
             None => {
                 pools.remove(&pool);
-                self.shared.failures.borrow_mut().retain(|(of, _), _| *of != pool);
+                self.shared.seen.failures.borrow_mut().retain(|(of, _), _| *of != pool);
             }
         }
     }
@@ -223,14 +234,14 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> DataPlane for Local<F, 
             if let Some(answer) = answer {
                 return answer;
             }
-            let seen = !self.shared.tallies.borrow().is_empty();
+            let seen = !self.shared.seen.tallies.borrow().is_empty();
             let due = self.observed.map(|at| at + OBSERVE_EVERY);
             let late = due.is_none_or(|due| tokio::time::Instant::now() >= due);
             if seen && late {
-                let first = self.shared.tallies.borrow_mut().pop_first();
+                let first = self.shared.seen.tallies.borrow_mut().pop_first();
                 if let Some(((pool, server), mut tally)) = first {
                     tally.open = self.shared.counts.open_on(server);
-                    if self.shared.tallies.borrow().is_empty() {
+                    if self.shared.seen.tallies.borrow().is_empty() {
                         self.observed = Some(tokio::time::Instant::now());
                     }
                     return Input::Observed { pool, server, tally };
@@ -249,6 +260,18 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> DataPlane for Local<F, 
     }
 }
 
+impl<F, L: LineSink, C: Clock> Shared<F, L, C> {
+    /// This host lacks something to `doing`; told once in [`TROUBLE_TOLD`] per thread.
+    pub(super) fn trouble(&self, front: &FrontendConfig, doing: &str, error: &std::io::Error) {
+        let now = self.clock.now();
+        if self.seen.trouble.get().is_none_or(|told| now.since(told) >= TROUBLE_TOLD) {
+            self.seen.trouble.set(Some(now));
+            let name = &front.name;
+            self.log.own(1, &format!("Proxy {name} cannot {doing}: {error}; {TROUBLE_HELP}"));
+        }
+    }
+}
+
 impl<F, L, C> Drop for Local<F, L, C> {
     fn drop(&mut self) {
         self.fronts.values().for_each(|front| front.close());
@@ -261,7 +284,6 @@ async fn accept<F: Fabric, L: LineSink, C: Clock + Clone + 'static>(
     front: Rc<Front>,
     mut listener: F::Listener,
 ) {
-    let mut told = false;
     loop {
         let config = front.config();
         let most = if config.max_connections == 0 { u32::MAX } else { config.max_connections };
@@ -273,18 +295,13 @@ async fn accept<F: Fabric, L: LineSink, C: Clock + Clone + 'static>(
         }
         match shared.fabric.accept(&mut listener).await {
             Ok((stream, from)) => {
-                told = false;
                 // Counted only now: a listener that waits holds no place. Workers may pass a limit by one each.
                 let held =
                     [Key::Process, Key::Frontend(config.id)].map(|key| shared.counts.hold(key, u32::MAX));
                 spawn_local(serve(shared.clone(), front.clone(), stream, from, held));
             }
             Err(error) => {
-                if !told {
-                    told = true;
-                    let text = format!("Proxy {} cannot accept: {error}; trying again", config.name);
-                    shared.log.line(&config.log, 3, &text);
-                }
+                shared.trouble(&config, "accept", &error);
                 tokio::time::sleep(FULL_PAUSE).await;
             }
         }

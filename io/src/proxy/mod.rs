@@ -9,7 +9,7 @@ mod threads;
 
 pub use local::{Local, OBSERVE_EVERY};
 pub use relay::SCRATCH;
-pub use threads::{MAX_COMMANDS, Threads};
+pub use threads::{MAX_ORDERS, Threads};
 
 use standfast_core::balance::view::PoolView;
 use standfast_core::config::model::FrontendConfig;

@@ -39,7 +39,7 @@ pub(super) async fn serve<F: Fabric, L: LineSink, C: Clock + Clone + 'static>(
     }
     let mut session = Session::new(shared.clock.now(), config.client);
     let mut connection =
-        Connection { shared: &shared, pool: config.pool, session: &mut session, server: None };
+        Connection { shared: &shared, front: &front, pool: config.pool, session: &mut session, server: None };
     connection.run(client).await;
     // Given back before the line is written: like haproxy's, it counts the others on pool and server.
     let on = connection.server.take().map(|(id, _)| id);
@@ -65,6 +65,7 @@ pub(super) async fn serve<F: Fabric, L: LineSink, C: Clock + Clone + 'static>(
 
 struct Connection<'a, F: Fabric, L, C> {
     shared: &'a Shared<F, L, C>,
+    front: &'a Front,
     pool: Option<PoolId>,
     session: &'a mut Session,
     /// The server being used, and its place in the count.
@@ -86,7 +87,9 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Connection<'_, F, L, C>
                         return self.relay(Relay::new(client, upstream)).await;
                     }
                     Err(event) => {
-                        if let Event::ConnectFailed(_) = event {
+                        if let Event::ConnectFailed(why) = event
+                            && why != ConnectError::Resources
+                        {
                             self.tally(server, false);
                         }
                         self.feed(event)
@@ -123,7 +126,13 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Connection<'_, F, L, C>
         let event = self.meanwhile(client, attempt).await;
         match (connected, event) {
             (Some(Ok(stream)), _) => Ok(stream),
-            (Some(Err(error)), _) => Err(Event::ConnectFailed(why(&error))),
+            (Some(Err(error)), _) => {
+                let why = why(&error);
+                if why == ConnectError::Resources {
+                    self.shared.trouble(&self.front.config(), "connect to servers", &error);
+                }
+                Err(Event::ConnectFailed(why))
+            }
             (None, event) => Err(event.unwrap_or(Event::ConnectFailed(ConnectError::TimedOut))),
         }
     }
@@ -203,9 +212,18 @@ fn why(error: &io::Error) -> ConnectError {
         ConnectError::Refused
     } else if kind == io::ErrorKind::TimedOut {
         ConnectError::TimedOut
+    } else if exhausted(error) {
+        ConnectError::Resources
     } else {
         ConnectError::Other
     }
+}
+
+/// This host lacks something, whatever the server is like.
+fn exhausted(error: &io::Error) -> bool {
+    let lacking =
+        [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL, libc::EAGAIN];
+    error.raw_os_error().is_some_and(|errno| lacking.contains(&errno))
 }
 
 /// The deadline moved closer (a direction ended), so that the running sleep would be too long.

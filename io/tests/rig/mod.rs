@@ -45,6 +45,10 @@ impl LineSink for Lines {
     fn line(&self, _: &[LogTarget], level: u8, text: &str) {
         self.0.lock().unwrap().push(format!("{level} {text}"));
     }
+
+    fn own(&self, level: u8, text: &str) {
+        LineSink::line(self, &[], level, text);
+    }
 }
 
 impl Lines {

@@ -15,11 +15,14 @@ use standfast_core::time::Time;
 use standfast_io::driver::Observer;
 use standfast_io::log::LineSink;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
+
+/// More inputs than this within a millisecond are a loop that spins.
+const MAX_INPUTS: u32 = 2_000;
 
 /// The board, as everybody holds it.
 pub type Shared = Rc<RefCell<Board>>;
@@ -29,12 +32,20 @@ pub type Shared = Rc<RefCell<Board>>;
 pub struct Board {
     /// One per node.
     pub nodes: Vec<NodeBoard>,
-    /// Nodes whose scripts fail.
-    pub failing: BTreeSet<usize>,
+    /// Nodes whose scripts fail: a count of reasons.
+    pub failing: BTreeMap<usize, u32>,
     /// One per client.
     pub clients: Vec<ClientBoard>,
+    /// Requests of a load that were answered.
+    pub served: u64,
+    /// One per backend.
+    pub backends: Vec<BackendBoard>,
     /// Everything that went into and came out of the nodes, in order.
     pub hash: TraceHash,
+    /// Announcements get lost, all of them.
+    pub no_announcements: bool,
+    /// An invariant that broke inside a host: its name, and what was seen.
+    pub broken: Option<(&'static str, String)>,
     /// Role changes, in words.
     pub roles: Vec<(Time, String)>,
 }
@@ -58,8 +69,37 @@ pub struct NodeBoard {
     pub config: Arc<Config>,
     /// Roles as told by its daemon.
     pub roles: BTreeMap<InstanceId, Role>,
+    /// Servers and whether its daemon has published them as usable.
+    pub servers: BTreeMap<SocketAddr, bool>,
+    /// Inputs of its daemon in the millisecond that is named.
+    pub inputs: (Time, u32),
     /// Its daemon runs.
     pub alive: bool,
+    /// It was told to stop.
+    pub stopping: bool,
+}
+
+/// What is true of a backend.
+#[derive(Debug, Default)]
+pub struct BackendBoard {
+    /// How it is.
+    pub state: Backend,
+    /// Rings when that changes.
+    pub bell: Rc<Notify>,
+}
+
+/// How a backend is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// It answers.
+    #[default]
+    Up,
+    /// It accepts and says nothing.
+    Hangs,
+    /// It answers with words of its own.
+    Babbles,
+    /// Nobody listens.
+    Down,
 }
 
 /// What a client saw.
@@ -80,6 +120,8 @@ pub enum Try {
     Refused,
     /// Nothing came.
     Silent,
+    /// Something else than a backend's answer to this very client came.
+    Wrong,
 }
 
 impl NodeBoard {
@@ -89,6 +131,18 @@ impl NodeBoard {
         let gone: Vec<_> =
             self.kernel.addresses.iter().filter(|(_, held)| over(held)).map(|(at, _)| *at).collect();
         for (on, address) in gone {
+            let notice = self.kernel.take_away(on, address);
+            if let Some(notice) = notice.filter(|_| self.alive) {
+                self.tell(Input::Kernel(notice));
+            }
+        }
+    }
+
+    /// Other software takes the addresses of virtual routers away.
+    pub fn take_addresses(&mut self) {
+        let marked: Vec<_> =
+            self.kernel.addresses.iter().filter(|(_, held)| held.marked).map(|(at, _)| *at).collect();
+        for (on, address) in marked {
             let notice = self.kernel.take_away(on, address);
             if let Some(notice) = notice.filter(|_| self.alive) {
                 self.tell(Input::Kernel(notice));
@@ -114,7 +168,14 @@ pub struct Watcher {
 
 impl Observer for Watcher {
     fn input(&mut self, now: Time, input: &Input<'_>) {
-        let hash = &mut self.board.borrow_mut().hash;
+        let mut board = self.board.borrow_mut();
+        let inputs = &mut board.nodes[self.host].inputs;
+        *inputs = if inputs.0 == now { (now, inputs.1 + 1) } else { (now, 1) };
+        if inputs.1 > MAX_INPUTS {
+            let what = format!("n{} got {MAX_INPUTS} inputs within a millisecond", self.host + 1);
+            board.broken.get_or_insert(("A22", what));
+        }
+        let hash = &mut board.hash;
         hash.number(now.0);
         hash.number(self.host as u64);
         hash.debug(input);
@@ -130,6 +191,10 @@ impl Observer for Watcher {
             let words = format!("n{} {name}: {} -> {} ({why:?})", self.host + 1, from.as_str(), to.as_str());
             board.roles.push((clock::now(), words));
         }
+        if let Action::Publish { view: Some(view), .. } = action {
+            let usable = view.servers.iter().map(|server| (server.address, server.usable));
+            board.nodes[self.host].servers.extend(usable);
+        }
     }
 }
 
@@ -139,4 +204,6 @@ pub struct NoLog;
 
 impl LineSink for NoLog {
     fn line(&self, _targets: &[standfast_core::config::model::LogTarget], _level: u8, _text: &str) {}
+
+    fn own(&self, _level: u8, _text: &str) {}
 }

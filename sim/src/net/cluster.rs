@@ -4,14 +4,17 @@
 //! which peers would see), and the kernel forgets the virtual addresses; a kill is a crash, and the kernel keeps
 //! them until their lease ends.
 
-use super::board::{Board, ClientBoard, NoLog, NodeBoard, Shared, Try, Watcher};
-use super::client::{backend, client};
+use super::backend::backend;
+use super::board::{Backend, BackendBoard, Board, ClientBoard, NoLog, NodeBoard, Shared, Try, Watcher};
+use super::client::{client, load};
 use super::clock::{EPOCH, SimClock, wall};
 use super::fabric::TurmoilFabric;
 use super::host::{LINK, TurmoilHost};
+use super::links::Links;
 use super::scripts::SimScripts;
+use super::setup::{PORT, Setup};
 use crate::des::kernel::{Kernel, LinkState};
-use crate::des::shape::{LINK as LINK_NAME, Shape, host_address, server_address};
+use crate::des::shape::{LINK as LINK_NAME, Shape, host_address};
 use ipnet::IpNet;
 use standfast_core::config::model::{Config, Family};
 use standfast_core::event::Role;
@@ -22,76 +25,97 @@ use standfast_io::check::Checker;
 use standfast_io::driver::{Driver, Parts};
 use standfast_io::proxy::Local;
 use std::cell::RefCell;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc};
-use turmoil::{Builder, Sim};
+use turmoil::{Builder, IpVersion, Sim};
 
 /// One step of turmoil.
 const TICK: Duration = Duration::from_millis(1);
-/// Where clients connect to.
-const PORT: u16 = 8443;
 /// The most connections of a node's proxy.
 const MAX_CONNECTIONS: u32 = 1_000;
 /// Orders that may wait for a node.
 const MAX_ORDERS: usize = 16;
 
-/// A cluster on turmoil.
+/// A cluster on turmoil. Ports are numbered: nodes first, then servers, then the client.
 pub struct Cluster {
     sim: Sim<'static>,
     board: Shared,
-    ports: Vec<IpAddr>,
-    servers: Vec<IpAddr>,
+    links: Links,
+    addresses: Vec<IpAddr>,
+    nodes: usize,
     now: Time,
     vip: IpNet,
+    load: IpAddr,
 }
 
 impl std::fmt::Debug for Cluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cluster").field("now", &self.now).field("ports", &self.ports).finish_non_exhaustive()
+        f.debug_struct("Cluster")
+            .field("now", &self.now)
+            .field("ports", &self.addresses)
+            .finish_non_exhaustive()
     }
 }
 
-fn client_address() -> IpAddr {
-    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 250))
-}
-
 impl Cluster {
-    /// The cluster of `shape` (IPv4) with one client; `shuffled` runs the hosts of each step in random order.
+    /// The cluster of `shape` with one client; `shuffled` runs the hosts of each step in random order.
     #[must_use]
     pub fn new(shape: &Shape, seed: u64, shuffled: bool) -> Cluster {
-        let mut builder = Builder::new();
-        builder.rng_seed(seed).epoch(SystemTime::UNIX_EPOCH + EPOCH).tick_duration(TICK);
-        builder.min_message_latency(TICK).max_message_latency(TICK * 3).udp_capacity(1_024).tcp_capacity(256);
-        builder.simulation_duration(Duration::from_secs(1_000_000));
-        if shuffled {
-            builder.enable_random_order();
-        }
-        let mut sim = builder.build();
+        Cluster::build(&Setup { shuffled, ..Setup::new(shape, seed) })
+    }
+
+    /// The cluster of `setup` with one client.
+    #[must_use]
+    pub fn build(setup: &Setup) -> Cluster {
+        let (shape, family, identity) = (&setup.shape, setup.family(), setup.identity());
+        let mut sim = builder(setup).build();
         let board: Shared = Rc::new(RefCell::new(Board::default()));
-        let rng = Rng::new(Seed(seed));
+        let rng = Rng::new(Seed(setup.seed));
         let mut ports = Vec::new();
         for (nth, label) in (0..shape.nodes).zip(0_u64..) {
-            let own = host_address(nth, Family::V4);
-            board.borrow_mut().nodes.push(node_board(own, shape.config(nth), rng.fork(label)));
+            let own = host_address(nth, family);
+            let config = setup.config(nth, &identity);
+            board.borrow_mut().nodes.push(node_board(own, config, rng.fork(label)));
             let (shared, node_seed) = (board.clone(), Seed(rng.fork(1_000 + label).next_u64()));
             sim.host(own, move || node(shared.clone(), nth, node_seed));
             ports.push(own);
         }
         for nth in 0..shape.servers {
-            let at = server_address(nth);
-            sim.host(at.ip(), move || backend(at.port()));
+            let (at, shared, tls) = (setup.server(nth), board.clone(), identity.server.clone());
+            board.borrow_mut().backends.push(BackendBoard::default());
+            let any = SocketAddr::new(super::host::any(at.is_ipv4()), at.port());
+            sim.host(at.ip(), move || backend(shared.clone(), nth, any, tls.clone()));
             ports.push(at.ip());
         }
-        let vip = crate::des::shape::vip(0, 0, Family::V4);
-        board.borrow_mut().clients.push(ClientBoard::default());
-        let (shared, to) = (board.clone(), SocketAddr::new(vip.addr(), PORT));
-        sim.host(client_address(), move || client(shared.clone(), 0, to));
-        ports.push(client_address());
-        let servers = (0..shape.servers).map(|nth| server_address(nth).ip()).collect();
-        Cluster { sim, board, ports, servers, now: Time::ZERO, vip }
+        let vip = crate::des::shape::vip(0, 0, family);
+        for nth in 0..setup.clients.min(1) {
+            board.borrow_mut().clients.push(ClientBoard::default());
+            let (shared, to) = (board.clone(), SocketAddr::new(vip.addr(), PORT));
+            sim.host(setup.client(), move || client(shared.clone(), nth, to));
+            ports.push(setup.client());
+        }
+        let links = Links::new(ports.clone());
+        Cluster {
+            sim,
+            board,
+            links,
+            addresses: ports,
+            nodes: shape.nodes,
+            now: Time::ZERO,
+            vip,
+            load: setup.load(),
+        }
+    }
+
+    /// Adds a host that keeps `at_once` requests open to the proxy of node `nth`, one connection for each.
+    pub fn load(&mut self, nth: usize, at_once: usize) {
+        let to = SocketAddr::new(self.addresses[nth], PORT);
+        let from = self.load;
+        let shared = self.board.clone();
+        self.sim.host(from, move || load(shared.clone(), to, at_once));
     }
 
     /// Lets `time` pass.
@@ -99,13 +123,26 @@ impl Cluster {
     /// # Panics
     /// When the software of a host ends with an error.
     pub fn pass(&mut self, time: Duration) {
+        self.try_pass(time).expect("no host's software fails");
+    }
+
+    /// Lets `time` pass, or less of it, when something breaks inside a host.
+    ///
+    /// # Errors
+    /// What broke: the software of a host ended with an error, or an invariant did not hold.
+    pub fn try_pass(&mut self, time: Duration) -> Result<(), (&'static str, String)> {
         let until = self.now + time;
         while self.now < until {
-            self.sim.step().expect("no host's software fails");
+            self.sim.step().map_err(|error| ("A23", format!("the software of a host failed: {error}")))?;
             self.now = Time::from_duration(self.sim.elapsed());
             let now = self.now;
-            self.board.borrow_mut().nodes.iter_mut().for_each(|node| node.end_leases(now));
+            let mut board = self.board.borrow_mut();
+            board.nodes.iter_mut().for_each(|node| node.end_leases(now));
+            if let Some(broken) = board.broken.take() {
+                return Err(broken);
+            }
         }
+        Ok(())
     }
 
     /// Now.
@@ -126,16 +163,16 @@ impl Cluster {
         self.board.borrow().hash.value()
     }
 
-    fn others(&self, of: usize) -> Vec<IpAddr> {
-        self.ports.iter().copied().filter(|port| *port != self.ports[of]).collect()
+    /// How many ports there are.
+    #[must_use]
+    pub fn ports(&self) -> usize {
+        self.links.count()
     }
 
     /// Cuts the power of node `nth`.
     pub fn power_loss(&mut self, nth: usize) {
-        for other in self.others(nth) {
-            self.sim.partition(self.ports[nth], other);
-        }
-        self.sim.crash(self.ports[nth]);
+        self.links.power(&self.sim, nth, false);
+        self.sim.crash(self.addresses[nth]);
         let mut board = self.board.borrow_mut();
         board.nodes[nth].kernel.power_loss();
         board.nodes[nth].dead();
@@ -143,76 +180,97 @@ impl Cluster {
 
     /// Kills the daemon of node `nth`; its kernel stays.
     pub fn kill(&mut self, nth: usize) {
-        self.sim.crash(self.ports[nth]);
+        self.sim.crash(self.addresses[nth]);
         self.board.borrow_mut().nodes[nth].dead();
     }
 
     /// Starts node `nth` (again), with power and network.
     pub fn start(&mut self, nth: usize) {
         self.rejoin(nth);
-        self.sim.bounce(self.ports[nth]);
+        self.boot(nth);
     }
 
-    /// Sends node `nth` an operator's order: stop, reload, resign.
-    ///
-    /// # Panics
-    /// When the node does not run, or has too many orders waiting.
-    pub fn order(&mut self, nth: usize, order: Input<'static>) {
+    /// Starts node `nth` (again), with power; the network stays as it is.
+    pub fn boot(&mut self, nth: usize) {
+        self.links.power(&self.sim, nth, true);
+        self.sim.bounce(self.addresses[nth]);
+    }
+
+    /// Sends node `nth` an operator's order: stop, reload, resign. Says whether it runs and can take it.
+    pub fn order(&mut self, nth: usize, order: Input<'static>) -> bool {
+        let mut board = self.board.borrow_mut();
+        let node = &mut board.nodes[nth];
         if let Input::Configure(config) = &order {
-            self.board.borrow_mut().nodes[nth].config = config.clone();
+            node.config = config.clone();
         }
-        let orders = self.board.borrow().nodes[nth].orders.clone();
-        orders.expect("a running node takes orders").try_send(order).expect("few orders wait");
+        let stops = matches!(order, Input::Stop);
+        let taken = node.orders.as_ref().is_some_and(|orders| orders.try_send(order).is_ok());
+        node.stopping |= stops && taken;
+        taken
+    }
+
+    /// Frames from port `from` to port `to` are lost from now on, or one reason less.
+    pub fn cut(&mut self, from: usize, to: usize, begins: bool) {
+        self.links.cut(&self.sim, from, to, begins);
+    }
+
+    /// Frames between two ports wait from now on, or one reason less.
+    pub fn hold(&mut self, a: usize, b: usize, begins: bool) {
+        self.links.hold(&self.sim, a, b, begins);
     }
 
     /// Cuts node `nth` off from everybody.
     pub fn isolate(&mut self, nth: usize) {
-        for other in self.others(nth) {
-            self.sim.partition(self.ports[nth], other);
+        for other in self.links.others(nth) {
+            self.cut(nth, other, true);
+            self.cut(other, nth, true);
         }
     }
 
     /// Cuts node `nth` off from the other nodes and the client; it still reaches the servers, of which one is its own.
     pub fn split(&mut self, nth: usize) {
-        let servers: Vec<IpAddr> = self.servers.clone();
-        for other in self.others(nth).into_iter().filter(|other| !servers.contains(other)) {
-            self.sim.partition(self.ports[nth], other);
+        let (nodes, client) = (self.nodes, self.links.count() - 1);
+        for other in self.links.others(nth).into_iter().filter(|at| *at < nodes || *at == client) {
+            self.cut(nth, other, true);
+            self.cut(other, nth, true);
         }
     }
 
     /// Nobody hears node `nth` any more, but it hears everybody.
     pub fn mute(&mut self, nth: usize) {
-        for other in self.others(nth) {
-            self.sim.partition_oneway(self.ports[nth], other);
+        for other in self.links.others(nth) {
+            self.cut(nth, other, true);
         }
     }
 
-    /// Connects node `nth` to everybody again.
+    /// Connects port `nth` to everybody again.
     pub fn rejoin(&mut self, nth: usize) {
-        for other in self.others(nth) {
-            self.sim.repair(self.ports[nth], other);
-            self.sim.repair_oneway(self.ports[nth], other);
-            self.sim.repair_oneway(other, self.ports[nth]);
-        }
+        self.links.heal(&self.sim, nth);
     }
 
     /// The scripts of node `nth` begin, or cease, to fail.
     pub fn script_fails(&mut self, nth: usize, fails: bool) {
-        let failing = &mut self.board.borrow_mut().failing;
-        if fails {
-            failing.insert(nth);
+        let mut board = self.board.borrow_mut();
+        let count = board.failing.entry(nth).or_default();
+        *count = if fails { *count + 1 } else { count.saturating_sub(1) };
+    }
+
+    /// Backend number `nth` loses power, or starts again.
+    pub fn server(&mut self, nth: usize, lives: bool) {
+        let port = self.nodes + nth;
+        self.links.power(&self.sim, port, lives);
+        if lives {
+            self.sim.bounce(self.addresses[port]);
         } else {
-            failing.remove(&nth);
+            self.sim.crash(self.addresses[port]);
         }
     }
 
-    /// Crashes backend number `nth`, or starts it again.
-    pub fn server(&mut self, nth: usize, lives: bool) {
-        if lives {
-            self.sim.bounce(server_address(nth).ip());
-        } else {
-            self.sim.crash(server_address(nth).ip());
-        }
+    /// Backend number `nth` is like this from now on.
+    pub fn backend(&mut self, nth: usize, state: Backend) {
+        let mut board = self.board.borrow_mut();
+        board.backends[nth].state = state;
+        board.backends[nth].bell.notify_one();
     }
 
     /// The living nodes that say that they are master of the first virtual router.
@@ -278,15 +336,30 @@ impl NodeBoard {
     /// Its daemon is gone.
     fn dead(&mut self) {
         self.alive = false;
+        self.stopping = false;
         self.orders = None;
         self.roles.clear();
+        self.servers.clear();
+        self.neighbours.clear();
         self.inbox.clear();
     }
 }
 
+fn builder(setup: &Setup) -> Builder {
+    let mut builder = Builder::new();
+    builder.rng_seed(setup.seed).epoch(SystemTime::UNIX_EPOCH + EPOCH).tick_duration(TICK);
+    builder.min_message_latency(TICK).max_message_latency(TICK * 3).udp_capacity(1_024).tcp_capacity(256);
+    builder.simulation_duration(Duration::from_secs(1_000_000));
+    builder.ip_version(if setup.family() == Family::V4 { IpVersion::V4 } else { IpVersion::V6 });
+    if setup.shuffled {
+        builder.enable_random_order();
+    }
+    builder
+}
+
 fn node_board(own: IpAddr, config: Config, rng: Rng) -> NodeBoard {
     let link = LinkState { name: LINK_NAME.into(), running: true };
-    let net = IpNet::new(own, 24).expect("24 bits fit an IPv4 address");
+    let net = IpNet::new(own, if own.is_ipv4() { 24 } else { 64 }).expect("so many bits fit the address");
     NodeBoard {
         own,
         kernel: Kernel::new([(LINK, link)].into(), &[(LINK, net)], rng),
@@ -296,7 +369,10 @@ fn node_board(own: IpAddr, config: Config, rng: Rng) -> NodeBoard {
         orders: None,
         config: Arc::new(config),
         roles: Default::default(),
+        servers: Default::default(),
+        inputs: (Time::ZERO, 0),
         alive: false,
+        stopping: false,
     }
 }
 

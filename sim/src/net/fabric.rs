@@ -2,10 +2,14 @@
 //!
 //! What turmoil has not: resets on demand, binding to one of several addresses, descriptors.
 
+use super::host::any;
+use super::tls::SimTime;
+use rustls::time_provider::TimeProvider;
 use standfast_core::config::model::Bind;
 use standfast_io::fabric::Fabric;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use turmoil::net::{TcpListener, TcpStream};
 
 /// Turmoil's streams.
@@ -18,7 +22,7 @@ impl Fabric for TurmoilFabric {
 
     async fn listen(&self, bind: &Bind) -> io::Result<TcpListener> {
         // A turmoil host has one address, so an address of ours is every address.
-        TcpListener::bind((IpAddr::V4(Ipv4Addr::UNSPECIFIED), bind.at.port())).await
+        TcpListener::bind((any(bind.at.is_ipv4()), bind.at.port())).await
     }
 
     async fn accept(&self, listener: &mut TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
@@ -34,4 +38,8 @@ impl Fabric for TurmoilFabric {
     }
 
     fn reset_on_drop(&self, _stream: &TcpStream) {}
+
+    fn date(&self) -> Arc<dyn TimeProvider> {
+        Arc::new(SimTime)
+    }
 }

@@ -1,7 +1,8 @@
 //! The host side of the driver under simulation: packets and announcements as datagrams, a modelled kernel.
 //!
 //! A VRRP datagram is `4|6, source, destination, hops` (16 octets per address) and the payload; it goes to the group
-//! by turmoil's multicast, or to a peer. A neighbour datagram is a kind and an address.
+//! by turmoil's multicast, or to a peer. A neighbour datagram is a kind and an address; it goes to all: broadcast in
+//! place of ARP, the all-nodes group in place of neighbour discovery. One family per simulation, as turmoil has it.
 
 use super::board::Shared;
 use super::clock;
@@ -21,6 +22,8 @@ use turmoil::net::UdpSocket;
 pub const VRRP_PORT: u16 = 112;
 /// Where neighbour datagrams go.
 pub const NEIGHBOUR_PORT: u16 = 2054;
+/// Where neighbour discovery shouts.
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// The longest datagram.
 const MAX_DATAGRAM: usize = 2_048;
 /// Family, two addresses, hops.
@@ -63,6 +66,52 @@ impl Neighbour {
     }
 }
 
+/// A socket for neighbour datagrams.
+#[derive(Debug)]
+pub struct Neighbours {
+    socket: UdpSocket,
+    all: IpAddr,
+}
+
+impl Neighbours {
+    /// Opens it on the current host.
+    ///
+    /// # Errors
+    /// When the port is taken.
+    pub async fn open(v4: bool) -> io::Result<Neighbours> {
+        let socket = UdpSocket::bind((any(v4), NEIGHBOUR_PORT)).await?;
+        let all = if v4 {
+            socket.set_broadcast(true)?;
+            IpAddr::V4(Ipv4Addr::BROADCAST)
+        } else {
+            socket.join_multicast_v6(&ALL_NODES, 0)?;
+            socket.set_multicast_loop_v6(false)?;
+            IpAddr::V6(ALL_NODES)
+        };
+        Ok(Neighbours { socket, all })
+    }
+
+    /// Says `kind` of `address` to everybody; lost as a frame may be.
+    pub fn shout(&self, kind: Neighbour, address: IpAddr) {
+        let _ = self.socket.try_send_to(&kind.datagram(address), SocketAddr::new(self.all, NEIGHBOUR_PORT));
+    }
+
+    /// The next datagram, and who sent it. Cancel safe.
+    pub async fn hear(&self) -> (Option<(Neighbour, IpAddr)>, SocketAddr) {
+        let mut frame = [0; 64];
+        match self.socket.recv_from(&mut frame).await {
+            Ok((length, sender)) => (Neighbour::parse(&frame[..length]), sender),
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+/// The unspecified address of a family.
+#[must_use]
+pub fn any(v4: bool) -> IpAddr {
+    if v4 { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) }
+}
+
 fn octets(address: IpAddr) -> [u8; 16] {
     match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
@@ -81,7 +130,7 @@ pub struct TurmoilHost {
     board: Shared,
     nth: usize,
     vrrp: UdpSocket,
-    neighbours: UdpSocket,
+    neighbours: Neighbours,
     receives: BTreeSet<IpAddr>,
     pending: BTreeMap<(Time, u64), Request>,
     asked: u64,
@@ -93,11 +142,14 @@ impl TurmoilHost {
     /// # Errors
     /// When a port is taken.
     pub async fn open(board: Shared, nth: usize) -> io::Result<TurmoilHost> {
-        let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        let vrrp = UdpSocket::bind((any, VRRP_PORT)).await?;
-        vrrp.set_multicast_loop_v4(false)?;
-        let neighbours = UdpSocket::bind((any, NEIGHBOUR_PORT)).await?;
-        neighbours.set_broadcast(true)?;
+        let v4 = board.borrow().nodes[nth].own.is_ipv4();
+        let vrrp = UdpSocket::bind((any(v4), VRRP_PORT)).await?;
+        if v4 {
+            vrrp.set_multicast_loop_v4(false)?;
+        } else {
+            vrrp.set_multicast_loop_v6(false)?;
+        }
+        let neighbours = Neighbours::open(v4).await?;
         {
             let mut board = board.borrow_mut();
             let node = &mut board.nodes[nth];
@@ -133,8 +185,7 @@ impl TurmoilHost {
         self.receives.contains(&to).then_some(Input::Packet { on: LINK, from, to, hops, payload })
     }
 
-    fn neighbour(&self, bytes: &[u8], sender: SocketAddr) {
-        let Some((kind, address)) = Neighbour::parse(bytes) else { return };
+    fn neighbour(&self, kind: Neighbour, address: IpAddr, sender: SocketAddr) {
         let mut board = self.board.borrow_mut();
         let node = &mut board.nodes[self.nth];
         match kind {
@@ -144,7 +195,7 @@ impl TurmoilHost {
             Neighbour::Query => {
                 if node.kernel.addresses.keys().any(|(_, held)| held.addr() == address) {
                     let reply = Neighbour::Reply.datagram(address);
-                    let _ = self.neighbours.try_send_to(&reply, sender); // lost like a frame
+                    let _ = self.neighbours.socket.try_send_to(&reply, sender); // lost like a frame
                 }
             }
             Neighbour::Reply => {}
@@ -173,6 +224,8 @@ impl Host for TurmoilHost {
             IpAddr::V4(group) if group.is_multicast() => {
                 self.vrrp.leave_multicast_v4(group, Ipv4Addr::UNSPECIFIED)
             }
+            IpAddr::V6(group) if group.is_multicast() && open => self.vrrp.join_multicast_v6(&group, 0),
+            IpAddr::V6(group) if group.is_multicast() => self.vrrp.leave_multicast_v6(&group, 0),
             IpAddr::V4(_) | IpAddr::V6(_) => Ok(()),
         };
         if open {
@@ -193,8 +246,9 @@ impl Host for TurmoilHost {
     }
 
     fn announce(&mut self, _on: Interface, address: IpAddr) {
-        let to = SocketAddr::new(IpAddr::V4(Ipv4Addr::BROADCAST), NEIGHBOUR_PORT);
-        let _ = self.neighbours.try_send_to(&Neighbour::Announce.datagram(address), to); // lost like a frame
+        if !self.board.borrow().no_announcements {
+            self.neighbours.shout(Neighbour::Announce, address);
+        }
     }
 
     async fn next(&mut self) -> Input<'static> {
@@ -206,7 +260,7 @@ impl Host for TurmoilHost {
                 return input;
             }
             let due = self.pending.first_key_value().map(|((at, _), _)| at.since(clock::now()));
-            let (mut packet, mut frame) = ([0; MAX_DATAGRAM], [0; 64]);
+            let mut packet = [0; MAX_DATAGRAM];
             tokio::select! { biased;
                 () = bell.notified() => {}
                 () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {}
@@ -215,10 +269,11 @@ impl Host for TurmoilHost {
                         return input;
                     }
                 }
-                Ok((length, sender)) = self.neighbours.recv_from(&mut frame) => {
-                    self.neighbour(&frame[..length], sender);
+                (heard, sender) = self.neighbours.hear() => {
+                    if let Some((kind, address)) = heard {
+                        self.neighbour(kind, address, sender);
+                    }
                 }
-                else => std::future::pending().await,
             }
         }
     }

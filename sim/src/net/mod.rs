@@ -4,10 +4,18 @@
 //! that turmoil's partitions and latencies hold for them; addresses with leases are the kernel of tier 1; scripts
 //! are a model. Deterministic: fixed seed and epoch, explicit latencies, time from turmoil, no hash maps.
 
+pub mod backend;
+pub mod bench;
 pub mod board;
 pub mod client;
 pub mod clock;
 pub mod cluster;
 pub mod fabric;
 pub mod host;
+pub mod links;
+pub mod plan;
 pub mod scripts;
+pub mod settled;
+pub mod setup;
+pub mod storm;
+pub mod tls;

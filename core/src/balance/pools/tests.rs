@@ -6,9 +6,10 @@ use super::*;
 use crate::config::model::{Algorithm, PoolConfig, Redispatch, ServerConfig};
 use crate::event::ServerState;
 use crate::input::CheckCode;
-use crate::outbox::{Outbox, Signal};
+use crate::outbox::Outbox;
 use crate::time::Time;
 use crate::timers::Timers;
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
@@ -64,10 +65,6 @@ impl Bench {
         core::iter::from_fn(|| self.out.take_action()).collect()
     }
 
-    fn signals(&mut self) -> Vec<Signal> {
-        core::iter::from_fn(|| self.out.take_signal()).collect()
-    }
-
     fn with<R>(&mut self, f: impl FnOnce(&mut Pools, &mut Context<'_>) -> R) -> (R, Vec<Action>) {
         let mut cx = Context { now: Time::ZERO, out: &mut self.out, timers: &mut self.timers };
         let result = f(&mut self.pools, &mut cx);
@@ -84,18 +81,18 @@ fn outcome(passed: bool) -> Outcome {
 }
 
 /// Short words for actions: `view 2 +-`, `Down 1/0`, `empty`.
-fn words(actions: &[Action]) -> Vec<alloc::string::String> {
+fn words(actions: &[Action]) -> Vec<String> {
     let mut out = Vec::new();
     for action in actions {
         out.push(match action {
             Action::Publish { view: Some(view), .. } => {
-                let marks: alloc::string::String =
-                    view.servers.iter().map(|s| if s.usable { '+' } else { '-' }).collect();
+                let marks: String = view.servers.iter().map(|s| if s.usable { '+' } else { '-' }).collect();
                 format!("view {} {marks}", view.version)
             }
             Action::Publish { view: None, .. } => "no view".into(),
-            Action::Event(Event::Server { state, active, backup, .. }) => {
-                format!("{state:?} {active}/{backup}")
+            Action::Event(Event::Server { state, active, backup, sessions, .. }) => {
+                let open = if *sessions > 0 { format!(", {sessions} open") } else { String::new() };
+                format!("{state:?} {active}/{backup}{open}")
             }
             Action::Event(Event::PoolEmpty { .. }) => "empty".into(),
             other => format!("{other:?}"),
@@ -108,21 +105,16 @@ fn words(actions: &[Action]) -> Vec<alloc::string::String> {
 fn servers_start_up_and_their_view_is_published_once() {
     let (mut bench, actions) = Bench::new(&config(alloc::vec![server(1, "a", 1), server(2, "b", 1)]));
     assert_eq!(words(&actions), ["view 1 ++"]);
-    assert_eq!(bench.signals(), [Signal::Usable { pool: PoolId(1), servers: 2 }]);
     assert_eq!(words(&bench.verdict(1, true)), [""; 0]);
 }
 
 #[test]
 fn losing_servers_is_told_with_counts_and_the_last_one_empties_the_pool() {
     let (mut bench, _) = Bench::new(&config(alloc::vec![server(1, "a", 1), server(2, "b", 1)]));
-    bench.signals();
     assert_eq!(words(&bench.verdict(1, false)), ["view 2 -+", "Down 1/0"]);
-    assert_eq!(bench.signals(), []);
     assert_eq!(words(&bench.verdict(2, false)), ["view 3 --", "Down 0/0", "empty"]);
-    assert_eq!(bench.signals(), [Signal::Usable { pool: PoolId(1), servers: 0 }]);
     assert_eq!(words(&bench.verdict(2, false)), [""; 0]);
     assert_eq!(words(&bench.verdict(1, true)), ["view 4 +-", "Up 1/0"]);
-    assert_eq!(bench.signals(), [Signal::Usable { pool: PoolId(1), servers: 1 }]);
 }
 
 #[test]
@@ -225,9 +217,8 @@ fn a_server_without_a_check_is_always_up() {
 fn a_pool_that_starts_without_a_usable_server_says_so() {
     let mut off = server(1, "a", 1);
     off.disabled = true;
-    let (mut bench, actions) = Bench::new(&config(alloc::vec![off]));
+    let (_, actions) = Bench::new(&config(alloc::vec![off]));
     assert_eq!(words(&actions), ["view 1 -", "empty"]);
-    assert_eq!(bench.signals(), []);
 }
 
 #[test]
@@ -239,4 +230,13 @@ fn observations_add_up() {
     }
     let seen = bench.pools.status()[0].servers[0].tally;
     assert_eq!(seen, Tally { connected: 4, failed: 2, failed_in_a_row: 1, open: 2 });
+}
+
+#[test]
+fn a_server_that_goes_down_is_told_with_the_connections_it_has_open() {
+    let (mut bench, _) = Bench::new(&config(alloc::vec![server(1, "a", 1), server(2, "b", 1)]));
+    let tally = Tally { connected: 9, failed: 0, failed_in_a_row: 0, open: 7 };
+    bench.with(|p, cx| p.on_observed(cx, PoolId(1), ServerId(1), tally));
+    assert_eq!(words(&bench.verdict(1, false)), ["view 2 -+", "Down 1/0, 7 open"]);
+    assert_eq!(words(&bench.verdict(2, false)), ["view 3 --", "Down 0/0", "empty"]);
 }

@@ -30,6 +30,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use reader::{At, Reader};
 
 pub use codes::explain;
@@ -56,7 +57,7 @@ pub fn read(
         at: At::Nowhere,
         preset: draft::Draft::default(),
         named: BTreeMap::new(),
-        proxies: alloc::vec::Vec::new(),
+        proxies: Vec::new(),
         count: section::Count::default(),
     };
     lines(&mut reader, &bytes);
@@ -65,6 +66,36 @@ pub fn read(
     }
     lower::lower(&mut reader, config);
     findings.append(reader.findings.in_order());
+}
+
+/// Where everything stands: a row for each line of each section, by its keyword, and by keyword and first argument.
+/// Words are told apart by blanks alone: good enough to point at.
+#[must_use]
+pub fn outline(path: &str, source: &dyn Source) -> Vec<super::lint::place::Row> {
+    let bytes = source.read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let mut rows = Vec::new();
+    let mut section = String::new();
+    for (line, number) in text.lines().zip(1_u32..) {
+        let code = line.split('#').next().unwrap_or("");
+        let words: Vec<&str> = code.split_whitespace().collect();
+        let Some(first) = words.first() else { continue };
+        let shown = words.get(1).unwrap_or(first);
+        let from = code.find(first).map_or(0, |at| at + first.len());
+        let at = code[from..].find(shown).map_or(0, |at| from + at);
+        let at = if words.len() > 1 { at } else { from - first.len() };
+        let column = u32::try_from(code[..at].chars().count()).unwrap_or(0) + 1;
+        let width = u32::try_from(shown.chars().count()).unwrap_or(1);
+        let span = Span { file: Arc::from(path), line: number, column, width, text: reader::shown(line) };
+        if ["global", "defaults", "frontend", "backend", "listen"].contains(first) {
+            section = words[..words.len().min(2)].join(" ");
+            rows.push((section.clone(), String::new(), span));
+        } else {
+            rows.push((section.clone(), (*first).into(), span.clone()));
+            rows.push((section.clone(), format!("{first} {shown}"), span));
+        }
+    }
+    rows
 }
 
 fn lines(reader: &mut Reader<'_>, bytes: &[u8]) {

@@ -108,6 +108,12 @@ impl Reader<'_> {
         reference: &Reference,
         command: bool,
     ) {
+        // The line turns out to be a condition or a generator, and is looked at again: the condition may not hold, or
+        // the generator may give the name its value (B18).
+        if matches!(trim(out).first(), Some(Ch { c: '@' | '~', power: Power::Plain, .. })) {
+            out.extend_from_slice(whole);
+            return;
+        }
         let alone = out.last().is_none_or(|ch| blank(ch.c));
         let power = match (reference.braced, command) {
             (true, false) => {

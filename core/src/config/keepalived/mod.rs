@@ -31,6 +31,7 @@ use super::model::Config;
 use super::source::{MemorySource, Source};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Reads the file (or glob) `path` and all it includes into `config`.
@@ -90,6 +91,36 @@ fn understand(
         let message = "there is no vrrp_instance in it";
         desk.warn(Span::whole(path), codes::EMPTY, message, "is it the right file, and is it mounted?");
     }
+}
+
+/// Where everything stands: a row for each keyword of each block, `block inner item` for what is nested.
+#[must_use]
+pub fn outline(path: &str, source: &dyn Source, options: &Options) -> Vec<super::lint::place::Row> {
+    let mut found = Findings::default();
+    let mut reader = reader::Reader::new(source, options, &mut found);
+    reader.file(path, None);
+    let statements = core::mem::take(&mut reader.tree).finish(&mut found);
+    let mut rows = Vec::new();
+    for block in &statements {
+        let name = block.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+        rows.push((name.clone(), String::new(), value_of(block)));
+        for line in block.body.iter().flatten() {
+            rows.push((name.clone(), line.keyword().into(), value_of(line)));
+            for inner in line.body.iter().flatten() {
+                // `192.0.2.1/24` and `192.0.2.1` are the same place; so is each word of a line with several.
+                for word in &inner.words {
+                    let item = word.text.split('/').next().unwrap_or("");
+                    rows.push((name.clone(), format!("{} {item}", line.keyword()), value_of(inner)));
+                }
+            }
+        }
+    }
+    rows
+}
+
+/// The first argument, else the keyword.
+fn value_of(statement: &tree::Statement) -> Span {
+    statement.arguments().first().map_or_else(|| statement.span(), text::Word::span)
 }
 
 /// Every keyword that is read, for the manual: block, keyword, and default and range or what is done instead.

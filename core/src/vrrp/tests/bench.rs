@@ -106,7 +106,12 @@ pub(in crate::vrrp) fn advert_of(
             Authentication::Pass(key) => Some(key),
         },
     }
-    .emit(ip(from), ip("224.0.0.18"), ChecksumForm::Pseudo)
+    .emit(ip(from), group_of(config), ChecksumForm::Pseudo)
+}
+
+/// Where the virtual router is spoken to by multicast.
+fn group_of(config: &InstanceConfig) -> IpAddr {
+    ip(if config.router.family == Family::V4 { "224.0.0.18" } else { "ff02::12" })
 }
 
 pub(in crate::vrrp) struct Bench {
@@ -200,7 +205,7 @@ impl Bench {
     }
 
     pub(super) fn raw(&mut self, from: &str, hops: u8, payload: &[u8]) {
-        let packet = Packet { on: ETH0, from: ip(from), to: ip("224.0.0.18"), hops, payload };
+        let packet = Packet { on: ETH0, from: ip(from), to: group_of(&self.first), hops, payload };
         self.act(|routers, cx| routers.on_packet(cx, &packet));
     }
 
@@ -231,8 +236,11 @@ impl Bench {
 
     pub(super) fn fire(&mut self) {
         while let Some(key) = self.timers.take_due(self.now) {
-            let TimerKey::Router(id, timer) = key else { panic!("a foreign timer") };
-            self.act(|routers, cx| routers.on_timer(cx, id, timer));
+            match key {
+                TimerKey::Router(id, timer) => self.act(|routers, cx| routers.on_timer(cx, id, timer)),
+                TimerKey::Leftover => self.act(|routers, cx| routers.on_leftover_timer(cx)),
+                foreign => panic!("{foreign} is none of ours"),
+            }
         }
     }
 
@@ -299,6 +307,10 @@ pub(in crate::vrrp) fn link(up: bool) -> KernelNotice {
         mtu: 1500,
         mac: None,
     })
+}
+
+pub(in crate::vrrp) fn there(address: &str, marked: bool) -> KernelNotice {
+    KernelNotice::Address { on: ETH0, address: address.parse().unwrap(), marked, tentative: false }
 }
 
 pub(in crate::vrrp) fn gone(address: &str) -> KernelNotice {

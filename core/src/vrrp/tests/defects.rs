@@ -3,6 +3,7 @@
 use super::super::*;
 use super::bench::*;
 use crate::action::Action;
+use crate::event::PacketError;
 use proptest::prelude::*;
 
 #[test]

@@ -22,7 +22,7 @@ fn outcome(code: CheckCode, status: Option<u32>, info: &str) -> Outcome {
 
 fn server_event(state: ServerState, outcome: Option<Outcome>, active: u32, backup: u32) -> Event {
     let name = Arc::from("apiserver/cp1");
-    Event::Server { pool: PoolId(1), server: ServerId(1), name, state, outcome, active, backup }
+    Event::Server { pool: PoolId(1), server: ServerId(1), name, state, outcome, active, backup, sessions: 5 }
 }
 
 fn config(backup: bool, listen: bool) -> Config {
@@ -63,8 +63,8 @@ fn lines_about_virtual_routers_keep_the_familiar_phrases_and_say_why() {
         ),
         (role_event(Role::Init, Role::Backup, Why::Start, 100), "(VI_1) Entering BACKUP STATE (init)"),
         (
-            role_event(Role::Backup, Role::Fault, Why::Tracked { what: "eth0".into() }, 0),
-            "(VI_1) Entering FAULT STATE, was BACKUP: eth0 failed; priority 0",
+            role_event(Role::Backup, Role::Fault, Why::Tracked { what: "interface eth0 is down".into() }, 0),
+            "(VI_1) Entering FAULT STATE, was BACKUP: interface eth0 is down; priority 0",
         ),
         (
             role_event(Role::Master, Role::Backup, Why::Better { from: PEER, priority: 150 }, 100),
@@ -168,22 +168,32 @@ fn servers_are_reported_in_haproxy_s_words() {
         (
             server_event(ServerState::Down, Some(refused), 2, 0),
             ALERT,
-            "Server apiserver/cp1 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\", check duration: 3ms. 2 active and 0 backup servers left.",
+            "Server apiserver/cp1 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\", check duration: 3ms. 2 active and 0 backup servers left. 5 sessions active, 0 requeued, 0 remaining in queue.",
         ),
         (
             server_event(ServerState::Down, Some(wrong), 0, 1),
             ALERT,
-            "Server apiserver/cp1 is DOWN, reason: Layer7 wrong status, code: 503, check duration: 3ms. 0 active and 1 backup servers left. Running on backup.",
+            "Server apiserver/cp1 is DOWN, reason: Layer7 wrong status, code: 503, check duration: 3ms. 0 active and 1 backup servers left. Running on backup. 5 sessions active, 0 requeued, 0 remaining in queue.",
         ),
         (
             server_event(ServerState::Up, Some(passed), 3, 0),
             NOTICE,
-            "Server apiserver/cp1 is UP, reason: Layer6 check passed, check duration: 3ms. 3 active and 0 backup servers online.",
+            "Server apiserver/cp1 is UP, reason: Layer6 check passed, check duration: 3ms. 3 active and 0 backup servers online. 0 sessions requeued, 0 total in queue.",
         ),
         (
             server_event(ServerState::Maintenance, None, 1, 0),
             ALERT,
-            "Server apiserver/cp1 is going DOWN for maintenance. 1 active and 0 backup servers left.",
+            "Server apiserver/cp1 is going DOWN for maintenance. 1 active and 0 backup servers left. 5 sessions active, 0 requeued, 0 remaining in queue.",
+        ),
+        (
+            server_event(ServerState::Drain, None, 0, 2),
+            NOTICE,
+            "Server apiserver/cp1 enters drain state. 0 active and 2 backup servers online. Running on backup. 0 sessions requeued, 0 total in queue.",
+        ),
+        (
+            server_event(ServerState::Up, None, 3, 0),
+            NOTICE,
+            "Server apiserver/cp1 is UP/READY (leaving forced maintenance).",
         ),
     ];
     for (event, level, wanted) in cases {
