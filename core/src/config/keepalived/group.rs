@@ -57,7 +57,11 @@ pub(super) static TABLE: &[Keyword<GroupDraft>] = &[
     served("notify_stop", Shape::Command, "none", tell),
     served("notify", Shape::Command, "none", tell),
     served("sync_group_tracking_weight", Shape::Flag, "off", |g, _, _| g.weights = true),
-    served("global_tracking", Shape::Flag, "off", |g, _, _| g.weights = true),
+    served("global_tracking", Shape::Flag, "off", |g, desk, s| {
+        g.weights = true;
+        let message = "global_tracking is the old name of sync_group_tracking_weight";
+        desk.warn(s.span(), codes::DEPRECATED, message, "write sync_group_tracking_weight");
+    }),
     note("smtp_alert", Shape::Words(0, 1, ""), "mail is not sent; watch the log, or use notify"),
     note("notify_priority_changes", Shape::Words(0, 1, ""), "there are no notification pipes; watch the log"),
 ];

@@ -428,12 +428,25 @@ fn source(desk: &mut Desk<'_>, s: &Statement) -> Option<(IpAddr, Word)> {
     ip(desk, word).map(|found| (found, word.clone()))
 }
 
+/// The address of a peer; keepalived reads one with a prefix length as if the length were not there.
+fn peer_address(desk: &mut Desk<'_>, word: &Word) -> Option<IpAddr> {
+    let bare = word.text.split_once('/').and_then(|(address, length)| {
+        length.parse::<u8>().ok().filter(|n| *n <= 128).and_then(|_| address.parse().ok())
+    });
+    if bare.is_some() {
+        let message = format!("a peer has no prefix length; {} is read without it", word.text);
+        desk.warn(word.span(), codes::EXTRA_WORDS, message, "remove the / and what follows it");
+        return bare;
+    }
+    ip(desk, word)
+}
+
 /// `unicast_peer`: lines `IP [min_ttl N] [max_ttl N]`.
 fn peers(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
     i.transport.unicast = Some(s.span());
     for line in s.body.iter().flatten() {
         let Some((at, rest)) = line.words.split_first() else { continue };
-        let Some(address) = ip(desk, at) else { continue };
+        let Some(address) = peer_address(desk, at) else { continue };
         let mut peer = Peer { address, min_ttl: 0, max_ttl: 255 };
         let mut rest = rest.iter();
         while let Some(word) = rest.next() {
@@ -464,6 +477,11 @@ fn peers(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
                 *place = u8::try_from(ttl).unwrap_or(255);
                 i.transport.check_source = true;
             }
+        }
+        if peer.min_ttl > peer.max_ttl {
+            let message = format!("min_ttl {} is above max_ttl {}", peer.min_ttl, peer.max_ttl);
+            let help = "every advertisement of this peer would be dropped";
+            desk.warn(at.span(), codes::OUT_OF_RANGE, message, help);
         }
         if i.transport.peers.iter().any(|(other, _)| other.address == peer.address) {
             desk.warn(at.span(), codes::DUPLICATE, format!("the peer {address} is listed twice"), "");

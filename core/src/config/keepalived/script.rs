@@ -39,8 +39,12 @@ pub(super) struct ScriptDraft {
 pub(super) static TABLE: &[Keyword<ScriptDraft>] = &[
     served("script", Shape::Command, "required", |draft, desk, s| {
         if draft.command.is_some() {
-            desk.error(s.span(), codes::DUPLICATE, "a second `script`; keepalived takes the first one", "");
-            return;
+            desk.warn(
+                s.span(),
+                codes::DUPLICATE,
+                "a second `script`; the last one counts",
+                "remove one of the two",
+            );
         }
         draft.command = command::draft(desk, s, false);
     }),
@@ -116,8 +120,8 @@ pub(super) fn read(desk: &mut Desk<'_>, statement: &Statement) {
         desk.error(name.span(), codes::NO_COMMAND, message, "add: script \"/path/to/command\"");
     }
     if desk.script(&name.text).is_some() {
-        let message = format!("a second vrrp_script {}; keepalived finds only the first one", name.text);
-        desk.error(name.span(), codes::DUPLICATE, message, "give it a name of its own");
+        let message = format!("a second vrrp_script {}; the first one counts", name.text);
+        desk.warn(name.span(), codes::DUPLICATE, message, "give it a name of its own, or remove it");
         return;
     }
     desk.script_index.insert(name.text.clone(), desk.scripts.len());
