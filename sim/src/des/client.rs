@@ -10,7 +10,7 @@ use super::lan::{Body, Frame};
 use super::world::{Canary, Event, World};
 use ipnet::IpNet;
 use standfast_core::balance::pick::Picker;
-use standfast_core::id::{Interface, PoolId};
+use standfast_core::id::{Interface, PoolId, ServerId};
 use standfast_core::time::Time;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -94,6 +94,10 @@ pub struct Client {
     pub targets: Vec<Target>,
     /// The rounds of the pools, as each daemon has them: by host, number of the process, and pool.
     pub(crate) pickers: BTreeMap<(usize, u64, PoolId), Picker>,
+    /// How many held connections each server has, by host and number of the process.
+    pub(crate) loads: BTreeMap<(usize, u64, ServerId), u32>,
+    /// Connections so far, as the last byte of where they come from.
+    pub(crate) connections: u8,
     /// Short connections without an answer yet: since when, and to which target.
     pub(crate) pending: VecDeque<(Time, usize, Connection)>,
     /// Connections to be held open, and to which target.
@@ -111,6 +115,8 @@ impl Client {
             every,
             targets: Vec::new(),
             pickers: BTreeMap::new(),
+            loads: BTreeMap::new(),
+            connections: 0,
             pending: VecDeque::new(),
             held: Vec::new(),
         }
@@ -249,6 +255,9 @@ impl World {
                 Progress::Answered => {
                     seen.opened += 1;
                     let Held::Opening(_, connection) = std::mem::replace(slot, again) else { return };
+                    if let Some(server) = connection.server() {
+                        *self.clients[client].loads.entry(server).or_insert(0) += 1;
+                    }
                     *slot = Held::Open(connection, None, false);
                 }
                 Progress::Refused | Progress::Cut => *slot = again,
@@ -259,6 +268,11 @@ impl World {
                 Progress::Answered => (*quiet, *told) = (None, false),
                 Progress::Refused | Progress::Cut => {
                     seen.cut += 1;
+                    if let Some(load) =
+                        connection.server().and_then(|server| self.clients[client].loads.get_mut(&server))
+                    {
+                        *load = load.saturating_sub(1);
+                    }
                     *slot = again;
                 }
                 Progress::Quiet => {

@@ -4,18 +4,21 @@
 //! packets get: to a host that does not know the connection (a reset), to nobody or to a frozen daemon (no answer), or
 //! to the session. Where no proxy is configured, the host itself answers as long as it holds the address.
 
-use super::client::{Answer, Target};
+use super::client::{Answer, Client, Target};
 use super::world::World;
 use ipnet::IpNet;
+use standfast_core::balance::pick::Ask;
 use standfast_core::config::model::FrontendConfig;
 use standfast_core::id::{PoolId, ServerId};
 use standfast_core::session::{Choice, ConnectError, Event, Session, Side, Step};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// A connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    /// Each comes from another address, as those of many clients do.
+    from: IpAddr,
     address: IpNet,
     host: usize,
     generation: u64,
@@ -60,6 +63,14 @@ pub(crate) enum Stand {
     Unreachable,
 }
 
+impl Connection {
+    /// The server behind it, and the daemon that it goes through.
+    pub(crate) fn server(&self) -> Option<(usize, u64, ServerId)> {
+        let (server, _) = self.proxied.as_ref()?.server?;
+        Some((self.host, self.generation, server))
+    }
+}
+
 impl World {
     /// Opens a connection to `target` on `owner`, which holds its address.
     pub(crate) fn connect(
@@ -69,10 +80,19 @@ impl World {
         owner: usize,
     ) -> Result<Connection, Answer> {
         let now = self.now;
+        let nth = &mut self.clients[client].connections;
+        *nth = nth.wrapping_add(1);
+        let from = IpAddr::from([198, 51, 100, *nth]);
         let host = &self.hosts[owner];
         let generation = host.generation;
-        let new =
-            |proxied| Connection { address: target.address, host: owner, generation, proxied, gone: false };
+        let new = |proxied| Connection {
+            from,
+            address: target.address,
+            host: owner,
+            generation,
+            proxied,
+            gone: false,
+        };
         if host.config.frontends.is_empty() {
             return Ok(new(None));
         }
@@ -154,16 +174,20 @@ impl World {
     /// Feeds `event` to the session of `connection`, and carries out what it says.
     fn drive(&mut self, client: usize, connection: &mut Connection, event: Event) {
         let now = self.now;
-        let key = |pool| (connection.host, connection.generation, pool);
+        let (host, generation) = (connection.host, connection.generation);
+        let from = connection.from;
         let Some(proxied) = &mut connection.proxied else { return };
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let process = self.hosts[connection.host].process.as_ref();
             let view = proxied.pool.and_then(|pool| process?.seen.views.get(&pool).cloned());
+            let load;
             let choice = match (&view, proxied.pool) {
                 (Some(view), Some(pool)) => {
-                    let picker = self.clients[client].pickers.entry(key(pool)).or_default();
-                    Some(Choice { view, picker })
+                    let Client { pickers, loads, .. } = &mut self.clients[client];
+                    let picker = pickers.entry((host, generation, pool)).or_default();
+                    load = move |server| loads.get(&(host, generation, server)).copied().unwrap_or(0);
+                    Some(Choice { view, picker, ask: Ask { exclude: None, client: Some(from), load: &load } })
                 }
                 (None, _) | (_, None) => None,
             };

@@ -294,6 +294,9 @@ impl World {
         for (host, h) in self.hosts.iter().enumerate() {
             for (key, address) in &sampled {
                 let role = h.instance(key).filter(|(_, i)| i.addresses.iter().any(|a| a.address == *address));
+                if role.is_none() && !h.kernel.owns(*address) {
+                    continue; // another cluster's address
+                }
                 let frozen = h.process.as_ref().is_some_and(|process| process.frozen.is_some());
                 let standing = match (h.powered, &h.process) {
                     (false, _) => Standing::Off,

@@ -121,22 +121,22 @@ pub fn build(name: &str, nodes: &[(String, Config)]) -> Option<Result<Scenario, 
 }
 
 /// What the scenarios need to know of the nodes.
-struct Stage<'a> {
+pub(super) struct Stage<'a> {
     nodes: &'a [(String, Config)],
     /// The node that becomes active.
     active: usize,
     /// When everything has settled.
-    settled: Duration,
+    pub(super) settled: Duration,
     /// Long enough for a takeover.
-    window: Duration,
+    pub(super) window: Duration,
     /// Long enough for a tracked check to be believed.
-    script: Duration,
+    pub(super) script: Duration,
     /// Long enough for a server's check to be believed.
-    server: Duration,
+    pub(super) server: Duration,
 }
 
 impl<'a> Stage<'a> {
-    fn new(nodes: &'a [(String, Config)]) -> Stage<'a> {
+    pub(super) fn new(nodes: &'a [(String, Config)]) -> Stage<'a> {
         let instances = || nodes.iter().flat_map(|(_, config)| config.instances.values());
         let down = instances().map(|instance| master_down(instance)).max().unwrap_or_default();
         let wait = instances().map(|instance| instance.election.preempt_delay).max().unwrap_or_default();
@@ -197,7 +197,7 @@ impl<'a> Stage<'a> {
     }
 
     /// All servers, each once.
-    fn servers(&self) -> Result<Vec<SocketAddr>, &'static str> {
+    pub(super) fn servers(&self) -> Result<Vec<SocketAddr>, &'static str> {
         let pools = self.nodes.iter().flat_map(|(_, config)| config.pools.values());
         let mut all: Vec<SocketAddr> =
             pools.flat_map(|pool| &pool.servers).map(|server| server.address).collect();

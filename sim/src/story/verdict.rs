@@ -86,8 +86,11 @@ fn service(timeline: &Timeline, figures: &Figures) -> String {
         let how = if only_refused { "refused" } else { "without answer" };
         return format!("clients {how} for {} and still at the end", human(figures.outage));
     }
-    if failed == 0 {
+    if failed == 0 && figures.cut == 0 {
         return String::from("clients noticed nothing");
+    }
+    if failed == 0 {
+        return String::from("every new connection served");
     }
     if partly && figures.outage < Duration::from_secs(1) {
         let tries = figures.served + failed;
