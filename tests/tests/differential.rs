@@ -163,6 +163,6 @@ fn every_keyword_of_the_tables_stands_in_a_file_of_the_corpus() {
         words.extend(text.split_whitespace().map(|word| word.trim_end_matches('{').to_owned()));
     }
     let missing: Vec<&str> =
-        keywords().iter().map(|(_, word, _)| *word).filter(|word| !words.contains(*word)).collect();
+        keywords().iter().map(|row| row.word).filter(|word| !words.contains(*word)).collect();
     assert!(missing.is_empty(), "in no file: {}", missing.join(" "));
 }

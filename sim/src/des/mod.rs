@@ -21,6 +21,7 @@ pub mod service;
 pub mod settled;
 pub mod shape;
 pub mod shrink;
+pub mod table;
 pub mod timeline;
 pub mod trace;
 pub mod truth;
