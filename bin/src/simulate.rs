@@ -46,7 +46,7 @@ pub struct SimulateArgs {
     /// What must hold of each scenario, for instance 'outage<5s', 'cut<=12' or 'refused=0'; exit code 1 when it does not.
     #[arg(long, value_name = "ASSERTION")]
     pub assert: Vec<String>,
-    /// Seed of all randomness.
+    /// Seed of all randomness: what happens comes up to a second later, at another moment between two advertisements.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// The name that `@NAME` lines of keepalived.conf are kept for; a folder's own name otherwise.
@@ -115,8 +115,11 @@ fn list() {
     }
 }
 
+/// Nodes by name.
+type Cluster = Vec<(String, Config)>;
+
 /// All nodes, those implied by a single one included, and what was assumed.
-fn cluster(args: &SimulateArgs) -> Result<(Vec<(String, Config)>, Vec<String>), Refused> {
+fn cluster(args: &SimulateArgs) -> Result<(Cluster, Vec<String>), Refused> {
     let read = nodes::read(&args.paths, args.config_id.as_ref()).map_err(|error| usage(&error))?;
     let refused: Vec<&str> =
         read.iter().filter(|node| node.config.is_none()).map(|node| node.name.as_str()).collect();
@@ -131,8 +134,7 @@ fn cluster(args: &SimulateArgs) -> Result<(Vec<(String, Config)>, Vec<String>), 
         return Err(Refused(ERRORS));
     }
     let remarks = nodes::remarks(&read);
-    let mut named: Vec<(String, Config)> =
-        read.into_iter().filter_map(|node| Some((node.name, node.config?))).collect();
+    let mut named: Cluster = read.into_iter().filter_map(|node| Some((node.name, node.config?))).collect();
     let mut assumed = Vec::new();
     if let [(name, config)] = &named[..] {
         let implied = peers::implied(name, config);
@@ -159,11 +161,12 @@ fn chosen(args: &SimulateArgs, cluster: &[(String, Config)]) -> Result<Chosen, R
     let names: Vec<String> = if args.scenario.is_empty() { all() } else { args.scenario.clone() };
     let mut chosen = Vec::new();
     for name in names {
-        let mut scenario = scenario(&name, cluster)?;
-        if let (Some(seed), Ok(scenario)) = (args.seed, &mut scenario) {
-            scenario.seed = seed;
-        }
-        chosen.push((name, scenario));
+        let scenario = scenario(&name, cluster)?;
+        let seeded = scenario.map(|scenario| match args.seed {
+            Some(seed) => scenario.seeded(seed),
+            None => scenario,
+        });
+        chosen.push((name, seeded));
     }
     Ok(chosen)
 }

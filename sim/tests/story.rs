@@ -85,7 +85,7 @@ fn every_held_connection_is_cut_when_its_node_dies_and_when_the_address_comes_ba
     let nodes = peers::implied("me", &node("priority 150", &proxy(&[8443], &["198.51.100.21"]))).nodes;
     let (figures, said) = told(&nodes, "power-loss");
     assert_eq!((figures.cut, figures.hung), (24, 12), "{said}");
-    assert!(figures.outage > Duration::from_secs(3) && figures.outage < Duration::from_secs(4), "{said}");
+    assert!(figures.outage > Duration::from_secs(2) && figures.outage < Duration::from_secs(4), "{said}");
     assert!(said.ends_with("me took it back"), "{said}");
     let (figures, said) = told(&nodes, "backends-die");
     assert!(figures.refused > 0 && figures.unanswered == 0 && figures.cut == 12, "{said}");

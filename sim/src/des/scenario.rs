@@ -9,6 +9,7 @@ use super::timeline::{Story, Timeline, seconds};
 use super::world::{Event, Setting, Spec, World, own_prefix};
 use ipnet::IpNet;
 use standfast_core::config::model::{Config, Destination, Family, InstanceConfig};
+use standfast_core::rng::{Rng, Seed};
 use standfast_core::time::Time;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
@@ -73,6 +74,22 @@ impl Scenario {
     #[must_use]
     pub fn when(mut self, at: Time, fault: Fault) -> Scenario {
         self.steps.push((at, fault));
+        self
+    }
+
+    /// The same with all the randomness from `seed`: what happens comes up to a second later, at another moment
+    /// between two advertisements and two checks.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Scenario {
+        let later = Duration::from_nanos(Rng::new(Seed(seed)).below(1_000_000_000));
+        for (at, _) in &mut self.steps {
+            *at = *at + later;
+        }
+        for join in &mut self.joins {
+            join.at = join.at + later;
+        }
+        self.seed = seed;
+        self.length += later;
         self
     }
 
