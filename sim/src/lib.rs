@@ -6,6 +6,7 @@
 //! same trace hash, in any process.
 
 pub mod des;
+pub mod flight;
 pub mod hash;
 pub mod net;
 pub mod story;
