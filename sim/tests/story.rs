@@ -1,5 +1,7 @@
 //! Stories on real configurations: what one node's files imply, what clients see, where limits are.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use sim::des::client::MAX_TARGETS;
 use sim::des::scenario::{self, Scenario};
 use sim::story::verdict::{Figures, words};

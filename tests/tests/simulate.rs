@@ -1,5 +1,7 @@
 //! `simulate` on the guide's files and on wrong ones: every word that it says is kept. `UPDATE_GOLDEN=1` writes it anew.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
