@@ -78,12 +78,12 @@ pub fn words(scenario: &Scenario, timeline: &Timeline) -> String {
 fn service(timeline: &Timeline, figures: &Figures) -> String {
     let partly = timeline.episodes.iter().any(|(_, _, episode)| episode.partly());
     let failed = figures.refused + figures.unanswered;
-    let only_refused = figures.unanswered == 0;
+    let mostly_refused = figures.unanswered * 4 < figures.refused;
     if timeline.open.iter().any(|open| open.since.is_none()) {
         return String::from("clients were never served");
     }
     if figures.open {
-        let how = if only_refused { "refused" } else { "without answer" };
+        let how = if mostly_refused { "refused" } else { "without answer" };
         return format!("clients {how} for {} and still at the end", human(figures.outage));
     }
     if failed == 0 && figures.cut == 0 {
@@ -94,10 +94,10 @@ fn service(timeline: &Timeline, figures: &Figures) -> String {
     }
     if partly && figures.outage < Duration::from_secs(1) {
         let tries = figures.served + failed;
-        let how = if only_refused { "refused" } else { "without answer" };
+        let how = if mostly_refused { "refused" } else { "without answer" };
         return format!("{failed} of {tries} connections {how}");
     }
-    let how = if only_refused { "refused" } else { "without answer" };
+    let how = if mostly_refused { "refused" } else { "without answer" };
     format!("clients {how} for {}", human(figures.outage))
 }
 
