@@ -1,6 +1,6 @@
 //! Verbs, options and exit codes: 0 fine, 1 errors, 2 usage, 3 warnings under `--deny warnings`.
 
-use crate::{check, demo, explain, lab, lint, run};
+use crate::{check, demo, explain, lab, lint, record, replay, run};
 use clap::{Args, Parser, Subcommand};
 use standfast_core::config::load::Language;
 use std::process::ExitCode;
@@ -22,13 +22,13 @@ Examples:
   standfast demo
 
 Signals while running: TERM and INT stop cleanly (farewell first, then the address goes), HUP reads the files again
-(a broken file changes nothing).";
+(a broken file changes nothing), USR1 saves the flight recording.";
 
 /// What standfast can do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Hold the addresses, run the checks, balance the connections.
-    Run(Files),
+    Run(RunArgs),
     /// Say everything that is wrong or odd in the files, and what a takeover will take.
     Check(CheckArgs),
     /// Say what is wrong between nodes: ids, priorities, peers and addresses that do not fit, and how long a takeover takes.
@@ -43,6 +43,14 @@ pub enum Verb {
     Convert(ConvertArgs),
     /// Three real nodes with the kubeadm guide's files in network namespaces of their own: a failover, measured.
     Demo,
+    /// Save the flight recording of a daemon, which may run, hang or be dead.
+    Record {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: RecordVerb,
+    },
+    /// Decide again what a recorded daemon decided, and tell the story; 1 when anything differs.
+    Replay(ReplayArgs),
     /// Tools of the test lab.
     #[command(hide = true)]
     Lab {
@@ -50,6 +58,53 @@ pub enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+}
+
+/// Arguments of `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// What it runs.
+    #[command(flatten)]
+    pub files: Files,
+    /// Where the flight recorder writes, or `off`. $STATE_DIRECTORY/flight.rec under systemd, else
+    /// /var/lib/standfast/flight.rec; the recording of the run before is kept as .1.
+    #[arg(long, value_name = "FILE|off")]
+    pub record: Option<String>,
+    /// Its size in MiB: a ring, the oldest part makes room.
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4000))]
+    pub record_size: u16,
+}
+
+/// What `record` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RecordVerb {
+    /// Copy the recording to a file, and print its path.
+    Save(SaveArgs),
+}
+
+/// Arguments of `record save`.
+#[derive(Clone, Debug, Args)]
+pub struct SaveArgs {
+    /// The daemon's recording, when it is not in the default place.
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<String>,
+    /// Where to; beside it with the time in its name otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<String>,
+}
+
+/// Arguments of `replay`.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// A recording.
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    /// Stop there: a time since its beginning (90s, 5m) or a time of day (09:04:05).
+    #[arg(long, value_name = "T")]
+    pub until: Option<replay::Until>,
+    /// Everything as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The files of a node.
@@ -135,11 +190,13 @@ pub struct ConvertArgs {
 #[must_use]
 pub fn dispatch(cli: Cli) -> ExitCode {
     match cli.verb {
-        Verb::Run(files) => run::run(&files),
+        Verb::Run(args) => run::run(&args),
         Verb::Check(args) => check::check(&args),
         Verb::Lint(args) => lint::lint(&args),
         Verb::Explain { code } => explain::explain(&code),
         Verb::Convert(args) => check::convert(&args),
+        Verb::Record { verb } => record::record(&verb),
+        Verb::Replay(args) => replay::replay(&args),
         Verb::Demo => demo::demo(),
         Verb::Lab { args } => lab::main(&args),
     }

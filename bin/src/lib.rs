@@ -6,6 +6,8 @@ pub mod demo;
 pub mod explain;
 pub mod lab;
 pub mod lint;
+pub mod record;
+pub mod replay;
 pub mod run;
 pub mod source;
 pub mod text;

@@ -1,18 +1,18 @@
 //! `run`: the daemon. Control (VRRP, netlink, checks) on this thread, the proxy on threads of its own.
 //!
-//! TERM and INT stop cleanly, a second one at once; HUP reads the files again and changes nothing when they are broken.
+//! TERM and INT stop cleanly, a second one at once; HUP reads the files again and changes nothing when they are broken,
+//! USR1 saves the flight recording.
 
 use crate::check::{ERRORS, print_findings, read};
-use crate::cli::Files;
+use crate::cli::{Files, RunArgs};
+use crate::record::{self, Watch};
 use crate::text;
-use standfast_core::action::Action;
 use standfast_core::config::model::Config;
 use standfast_core::input::Input;
 use standfast_core::rng::Seed;
-use standfast_core::time::Time;
 use standfast_io::check::checker::Checker;
 use standfast_io::clock::{BootClock, Clock};
-use standfast_io::driver::{Driver, LAST_SCRIPTS, Observer, Parts};
+use standfast_io::driver::{Driver, LAST_SCRIPTS, Parts};
 use standfast_io::fabric::TokioFabric;
 use standfast_io::linux::LinuxHost;
 use standfast_io::linux::process::Processes;
@@ -36,21 +36,10 @@ const USAGE: u8 = 2;
 /// Exit code for a host that does not let us work: no privilege, no thread.
 const HOST: u8 = 4;
 
-/// Notes events down.
-struct Log(Rc<EventLog<Logger>>);
-
-impl Observer for Log {
-    fn input(&mut self, _now: Time, _input: &Input<'_>) {}
-    fn action(&mut self, _now: Time, config: &Config, action: &Action) {
-        if let Action::Event(event) = action {
-            self.0.event(config, event);
-        }
-    }
-}
-
 /// `standfast run`.
 #[must_use]
-pub fn run(files: &Files) -> ExitCode {
+pub fn run(args: &RunArgs) -> ExitCode {
+    let files = &args.files;
     let list = files.list();
     if list.is_empty() {
         text::err("standfast run: no configuration: give --keepalived FILE, --haproxy FILE, or -c FILE\n");
@@ -62,7 +51,7 @@ pub fn run(files: &Files) -> ExitCode {
         text::err("standfast run: the configuration has errors; nothing was started\n");
         return ExitCode::from(ERRORS);
     };
-    match serve(files, Arc::new(config)) {
+    match serve(args, Arc::new(config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             text::err(&format!("standfast run: {error}\n"));
@@ -71,7 +60,7 @@ pub fn run(files: &Files) -> ExitCode {
     }
 }
 
-fn serve(files: &Files, config: Arc<Config>) -> Result<(), Box<dyn std::error::Error>> {
+fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::Error>> {
     let logger = Logger::new("standfast", style())?;
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let data = Threads::start(workers, most_connections(&config), &logger)?;
@@ -80,8 +69,9 @@ fn serve(files: &Files, config: Arc<Config>) -> Result<(), Box<dyn std::error::E
     let result = runtime.block_on(async {
         let host = LinuxHost::new()?;
         let parts = Parts { host, data, checker: Checker::new(TokioFabric, Processes), clock: BootClock };
-        let seed = Seed(files.seed.unwrap_or_else(|| parts.clock.now().0));
-        let driver = Driver::new(config.clone(), seed, parts, Log(log.clone()));
+        let seed = Seed(args.files.seed.unwrap_or_else(|| parts.clock.now().0));
+        let watch = Watch::new(log.clone(), args.record.as_deref(), usize::from(args.record_size));
+        let driver = Driver::new(config.clone(), seed, parts, watch);
         let (orders, wanted) = mpsc::channel(MAX_ORDERS);
         let signals = Signals::new()?;
         tokio::select! { biased;
@@ -89,7 +79,7 @@ fn serve(files: &Files, config: Arc<Config>) -> Result<(), Box<dyn std::error::E
                 let after = LAST_SCRIPTS.as_secs();
                 log.say(4, &format!("Stopped, but {cut} notify script(s) had not ended after {after} s and were killed"));
             },
-            () = signals.listen(files, config, &orders, &log) => {}
+            () = signals.listen(&args.files, config, &orders, (&log, &logger)) => {}
         }
         Ok(())
     });
@@ -117,6 +107,7 @@ struct Signals {
     term: Signal,
     int: Signal,
     hup: Signal,
+    usr1: Signal,
 }
 
 impl Signals {
@@ -125,6 +116,7 @@ impl Signals {
             term: signal(SignalKind::terminate())?,
             int: signal(SignalKind::interrupt())?,
             hup: signal(SignalKind::hangup())?,
+            usr1: signal(SignalKind::user_defined1())?,
         })
     }
 
@@ -134,7 +126,7 @@ impl Signals {
         files: &Files,
         mut config: Arc<Config>,
         orders: &mpsc::Sender<Input<'static>>,
-        log: &EventLog<Logger>,
+        (log, logger): (&EventLog<Logger>, &Logger),
     ) {
         let mut stopping = false;
         loop {
@@ -142,6 +134,10 @@ impl Signals {
                 _ = self.term.recv() => true,
                 _ = self.int.recv() => true,
                 _ = self.hup.recv() => false,
+                _ = self.usr1.recv() => {
+                    record::save_running(EventLog::new(logger.clone()));
+                    continue;
+                }
             };
             if stop {
                 if stopping {

@@ -23,6 +23,7 @@ pub mod input;
 pub mod listen;
 pub mod node;
 pub mod outbox;
+pub mod record;
 pub mod rng;
 pub mod session;
 pub mod time;

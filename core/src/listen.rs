@@ -32,7 +32,7 @@ pub struct ListenerStatus {
     pub refused: Option<Errno>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Listener {
     config: Arc<FrontendConfig>,
     asked: Option<Ticket>,
@@ -41,7 +41,7 @@ struct Listener {
 }
 
 /// All listening sides of a node.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Listeners {
     all: BTreeMap<FrontendId, Listener>,
 }

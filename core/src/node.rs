@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 const BUDGET: usize = 16 * (model::Config::MAX_INSTANCES + model::Config::MAX_SERVERS);
 
 /// A whole node: virtual routers, checks, pools and listening sides.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Node {
     config: Arc<Config>,
     now: Time,

@@ -6,10 +6,11 @@ use crate::id::{CheckId, Ticket};
 use crate::time::Time;
 use crate::timers::Timers;
 use alloc::collections::VecDeque;
+use serde::{Deserialize, Serialize};
 
 /// What one component tells the others; never leaves the crate. The graph is a DAG: verdicts reach routers and pools, the routers'
 /// departure reaches nobody but the node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Signal {
     /// A check changed its mind, or gave its first answer.
     Verdict {
@@ -23,7 +24,7 @@ pub enum Signal {
 }
 
 /// Actions and signals of the input being handled.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Outbox {
     actions: VecDeque<Action>,
     signals: VecDeque<Signal>,

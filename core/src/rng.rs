@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Seed(pub u64);
 
 /// A stream of random numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rng {
     seed: u64,
     state: u64,

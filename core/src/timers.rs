@@ -67,7 +67,7 @@ impl fmt::Display for TimerKey {
 }
 
 /// All deadlines of a node.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timers {
     due: BTreeSet<(Time, TimerKey)>,
     at: BTreeMap<TimerKey, Time>,

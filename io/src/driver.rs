@@ -24,8 +24,10 @@ pub const LAST_SCRIPTS: Duration = Duration::from_secs(1);
 
 /// Sees everything that goes into and comes out of the node: the log, the recorder, the simulator's trace.
 pub trait Observer {
-    /// `input` is about to be handled at `now`.
-    fn input(&mut self, now: Time, input: &Input<'_>);
+    /// A node starts.
+    fn start(&mut self, config: &Config, seed: Seed, now: Time);
+    /// `input` is about to be handled at `now` by `node`, all of whose actions have been polled.
+    fn input(&mut self, now: Time, node: &Node, input: &Input<'_>);
     /// `action` is about to be carried out.
     fn action(&mut self, now: Time, config: &Config, action: &Action);
 }
@@ -51,8 +53,10 @@ pub struct Driver<H, D, F, S, C, O> {
 
 impl<H: Host, D: DataPlane, F: Fabric, S: Scripts, C: Clock, O: Observer> Driver<H, D, F, S, C, O> {
     /// A driver with a fresh node.
-    pub fn new(config: Arc<Config>, seed: Seed, parts: Parts<H, D, F, S, C>, observer: O) -> Self {
-        let node = Node::new(config, seed, parts.clock.now());
+    pub fn new(config: Arc<Config>, seed: Seed, parts: Parts<H, D, F, S, C>, mut observer: O) -> Self {
+        let now = parts.clock.now();
+        observer.start(&config, seed, now);
+        let node = Node::new(config, seed, now);
         Driver { node, parts, observer }
     }
 
@@ -73,7 +77,7 @@ impl<H: Host, D: DataPlane, F: Fabric, S: Scripts, C: Clock, O: Observer> Driver
                 input = orders.recv() => input.unwrap_or(Input::Stop),
             };
             let now = self.parts.clock.now();
-            self.observer.input(now, &input);
+            self.observer.input(now, &self.node, &input);
             self.node.handle(now, input);
         }
     }

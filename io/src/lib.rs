@@ -12,3 +12,4 @@ pub mod host;
 pub mod linux;
 pub mod log;
 pub mod proxy;
+pub mod recorder;

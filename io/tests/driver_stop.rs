@@ -10,6 +10,7 @@ use standfast_core::config::model::{Command, Config, FrontendConfig};
 use standfast_core::config::source::MemorySource;
 use standfast_core::id::{Interface, PoolId, Ticket};
 use standfast_core::input::{CheckCode, Input, KernelNotice, Link, Outcome};
+use standfast_core::node::Node;
 use standfast_core::rng::Seed;
 use standfast_core::time::Time;
 use standfast_io::check::{Checker, Scripts};
@@ -92,7 +93,8 @@ impl Clock for Paused {
 struct Blind;
 
 impl Observer for Blind {
-    fn input(&mut self, _: Time, _: &Input<'_>) {}
+    fn start(&mut self, _: &Config, _: Seed, _: Time) {}
+    fn input(&mut self, _: Time, _: &Node, _: &Input<'_>) {}
     fn action(&mut self, _: Time, _: &Config, _: &Action) {}
 }
 

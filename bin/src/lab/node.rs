@@ -63,6 +63,11 @@ impl Service {
                 if let Some(haproxy) = haproxy {
                     argv.extend(words(&format!("--haproxy {}", haproxy.display())));
                 }
+                // One file per run: an outage is told by all of them.
+                let recording =
+                    (1..).map(|nth| host.dir().join(format!("flight-{nth}.rec"))).find(|p| !p.exists());
+                let recording = recording.unwrap_or_default();
+                argv.extend(words(&format!("--record {} --record-size 4", recording.display())));
                 self.holder = Some(host.spawn("standfast", &argv, &view)?);
             }
             Kind::Pair => {

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 /// A pool as the core sees it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Pool {
     pub(crate) config: Arc<PoolConfig>,
     pub(crate) servers: Vec<Server>,
@@ -67,6 +67,7 @@ impl Pool {
             name: self.config.name.clone(),
             version: self.published.as_ref().map_or(0, |view| view.version),
             algorithm: self.config.algorithm,
+            all_backups: self.config.all_backups,
             servers: self.servers.iter().map(Server::view).collect(),
             retries: self.config.retries,
             redispatch: self.config.redispatch,

@@ -14,9 +14,10 @@ use crate::outbox::Context;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 /// All pools.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Pools {
     pools: BTreeMap<PoolId, Pool>,
     /// Whose check is it? One check may decide several servers.

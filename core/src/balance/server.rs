@@ -18,7 +18,7 @@ pub const WEIGHT_SCALE: u32 = 16;
 pub const MAX_WEIGHT: u16 = 256;
 
 /// What the checks say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Health {
     /// Settled up, or never checked.
     Up,
@@ -50,7 +50,7 @@ impl Health {
 }
 
 /// A server as the core sees it.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Server {
     pub(crate) config: ServerConfig,
     pub(crate) health: Health,

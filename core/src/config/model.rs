@@ -2,6 +2,7 @@
 //!
 //! Nothing in here needs another look at a file; every number is in range, every name resolved.
 
+pub use super::algorithm::{Algorithm, HashType};
 use super::names::Names;
 use crate::action::AddressOptions;
 use crate::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
@@ -492,6 +493,8 @@ pub struct PoolConfig {
     pub name: Arc<str>,
     /// `balance`.
     pub algorithm: Algorithm,
+    /// `option allbackups`.
+    pub all_backups: bool,
     /// Its servers, in the file's order.
     pub servers: Vec<ServerConfig>,
     /// `retries`.
@@ -506,14 +509,6 @@ pub struct PoolConfig {
     pub log: Vec<LogTarget>,
     /// It came from a `listen` section (haproxy then says "proxy", not "backend").
     pub listen: bool,
-}
-
-/// `balance`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Algorithm {
-    /// `roundrobin`: smooth, weighted.
-    #[default]
-    RoundRobin,
 }
 
 /// `option redispatch [interval]`.

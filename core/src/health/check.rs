@@ -20,16 +20,17 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::net::SocketAddr;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// A run in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Run {
     ticket: Ticket,
     started: Time,
 }
 
 /// A check.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Check {
     pub(crate) config: Arc<CheckConfig>,
     pub(crate) verdict: Verdict,

@@ -20,7 +20,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// All checks of a node.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Checks {
     checks: BTreeMap<CheckId, Check>,
     /// Checks of servers that the configuration says are `disabled`.

@@ -6,6 +6,7 @@
 //! Invariants: `count <= top`; the verdict flips after exactly `rise` or `fall` runs in a row.
 
 use crate::config::model::Counter;
+use serde::{Deserialize, Serialize};
 
 /// What one run did to a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub(crate) struct Progress {
 }
 
 /// A counter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Verdict {
     rise: u32,
     fall: u32,

@@ -17,6 +17,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use core::time::Duration;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 /// The first retry of a refused or unanswered request; doubled each time.
 pub(super) const RETRY_FIRST: Duration = Duration::from_millis(250);
@@ -27,7 +28,7 @@ pub(super) const RETRY_MOST: Duration = Duration::from_secs(8);
 const OWN_REMOVAL: Duration = Duration::from_secs(1);
 
 /// One virtual address of an instance.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Hold {
     pub(super) spec: VirtualAddress,
     pub(super) wanted: bool,
@@ -45,7 +46,7 @@ pub(super) struct Hold {
     removing_until: Option<Time>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Request {
     ticket: Ticket,
     own: bool,

@@ -17,6 +17,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// The shortest time between two blocks caused by lower advertisements.
 pub(super) const LOWER_GAP: Duration = Duration::from_millis(500);
@@ -27,7 +28,7 @@ pub(super) const LOWER_BURST: u32 = 2;
 pub(super) const MAX_PENDING: u32 = 64;
 
 /// What is still to be announced.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Announcing {
     pending: BTreeMap<(Interface, IpAddr), u32>,
     last: Option<(Interface, IpAddr)>,

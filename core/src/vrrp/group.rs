@@ -13,9 +13,10 @@ use crate::timers::RouterTimer;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 /// A sync group and the role that all its members had last.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Group {
     pub(super) config: Arc<GroupConfig>,
     pub(super) role: Role,

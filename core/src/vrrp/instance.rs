@@ -28,9 +28,10 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 /// One virtual router.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Instance {
     pub(super) config: Arc<InstanceConfig>,
     pub(super) role: Role,
@@ -47,7 +48,7 @@ pub(super) struct Instance {
 }
 
 /// Whether it may take part.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Standing {
     /// Why it may not.
     pub(super) faults: BTreeSet<Fault>,
@@ -62,7 +63,7 @@ pub(super) struct Standing {
 }
 
 /// What was heard of others.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Heard {
     /// The last accepted or noted sender, its priority, and when.
     pub(super) master: Option<(IpAddr, u8, Time)>,
@@ -71,7 +72,7 @@ pub(super) struct Heard {
 }
 
 /// Deadlines that others depend on, beside the timers themselves.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Clock {
     /// The master's interval: learnt in version 3, else our own.
     pub(super) interval: Duration,
@@ -86,7 +87,7 @@ pub(super) struct Clock {
 }
 
 /// Two owners, both of priority 255, the other with the smaller address: it should yield, and does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Duel {
     /// We have advertised so often since it was first heard.
     Waiting(u8),

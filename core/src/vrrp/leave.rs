@@ -14,6 +14,7 @@ use crate::event::{Event, Role, Why};
 use crate::timers::RouterTimer;
 use core::net::IpAddr;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// From a peer's first advertisement until its announcements have surely reached the neighbours: it asks its kernel
 /// for the addresses right after that advertisement and announces on the answer, some milliseconds in all.
@@ -24,13 +25,13 @@ pub const LEAVE_AT_MOST: Duration = Duration::from_secs(1);
 const REMOVE_AT_MOST: Duration = Duration::from_millis(500);
 
 /// A clean departure that is under way.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Leaving {
     stage: Stage,
     stops: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
     /// For a peer.
     Waiting,

@@ -11,25 +11,26 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 /// The most addresses remembered per link; a host with more has no use for VRRP on that link.
 pub(super) const MAX_ADDRESSES: usize = 4096;
 
 /// An address on a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Reported {
     pub(super) address: IpNet,
     pub(super) marked: bool,
     pub(super) tentative: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Known {
     link: Link,
     addresses: Vec<Reported>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Dump {
     began: Time,
     links: BTreeSet<Interface>,
@@ -52,7 +53,7 @@ pub(super) struct Change {
 }
 
 /// All links of the host.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Links {
     known: BTreeMap<Interface, Known>,
     by_name: BTreeMap<Arc<str>, Interface>,

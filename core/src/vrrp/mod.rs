@@ -45,6 +45,7 @@ use core::time::Duration;
 use group::Group;
 use instance::Instance;
 use reception::Receptions;
+use serde::{Deserialize, Serialize};
 use stray::Strays;
 use sweep::Leftovers;
 use transition::Parting;
@@ -54,7 +55,7 @@ use world::{Asked, Desk, Pace, Tickets, World};
 const NOTABLE_GAP: Duration = Duration::from_millis(1);
 
 /// All virtual routers of a node.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Routers {
     instances: BTreeMap<InstanceId, Instance>,
     groups: BTreeMap<GroupId, Group>,

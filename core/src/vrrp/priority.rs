@@ -15,9 +15,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::net::IpAddr;
+use serde::{Deserialize, Serialize};
 
 /// A reason for FAULT.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Fault {
     /// The interface does not exist.
     NoInterface(Arc<str>),

@@ -13,6 +13,7 @@ use crate::wire::vrrp::{self, TYPE_ADVERTISEMENT, View};
 use alloc::collections::BTreeSet;
 use core::net::IpAddr;
 use core::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// The most complaints remembered as told, per virtual router; further ones are counted, but not told.
 pub(super) const MAX_COMPLAINTS: usize = 64;
@@ -43,7 +44,7 @@ pub(super) struct Advert {
 }
 
 /// A kind of complaint, told once per sender.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Complaint {
     /// Dropped.
     Rejected(PacketError),
@@ -60,7 +61,7 @@ pub(super) enum Complaint {
 }
 
 /// What was told already.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Complaints {
     told: BTreeSet<(IpAddr, Complaint)>,
 }

@@ -14,14 +14,15 @@ use crate::input::Errno;
 use crate::outbox::Context;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
+use serde::{Deserialize, Serialize};
 
 /// What was asked for, and how it went.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Receptions {
     open: BTreeMap<(Interface, IpAddr), Reception>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Reception {
     ticket: Option<Ticket>,
     attempts: u32,

@@ -10,9 +10,10 @@ use crate::outbox::Context;
 use crate::wire::vrrp;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use serde::{Deserialize, Serialize};
 
 /// What was counted and told.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Strays {
     told: Complaints,
     counts: BTreeMap<String, u64>,

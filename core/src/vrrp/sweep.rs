@@ -21,12 +21,13 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 /// The most removals that are repeated; one more is asked for once.
 pub(super) const MAX_LEFTOVERS: usize = 4096;
 
 /// A removal that nobody but this list waits for.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Removal {
     ticket: Ticket,
     attempts: u32,

@@ -15,12 +15,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 /// The most notify scripts whose end is waited for; an older one's answer is then nobody's.
 pub(super) const MAX_SCRIPTS: usize = 1024;
 
 /// Who waits for the answer to a ticket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Asked {
     /// An address of this instance.
     Address(InstanceId),
@@ -33,7 +34,7 @@ pub(super) enum Asked {
 }
 
 /// What all virtual routers share.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct World {
     pub(super) node: NodeConfig,
     pub(super) links: Links,
@@ -126,7 +127,7 @@ fn is_link_local(address: &IpAddr) -> bool {
 }
 
 /// Who waits for what.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Tickets {
     open: BTreeMap<Ticket, Asked>,
     scripts: BTreeSet<Ticket>,

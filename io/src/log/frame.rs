@@ -27,6 +27,19 @@ pub(super) struct Moment {
 }
 
 impl Moment {
+    /// So many nanoseconds after 1970 began.
+    pub(super) fn at(wall: u64) -> Moment {
+        let seconds = i64::try_from(wall / 1_000_000_000).unwrap_or(0);
+        let micros = u32::try_from(wall / 1_000 % 1_000_000).unwrap_or(0);
+        Moment { calendar: sys::calendar(seconds), micros }
+    }
+
+    /// `20261103-090405`, for names of files.
+    pub(super) fn compact(&self) -> String {
+        let Calendar { year, month, day, hour, minute, second, .. } = self.calendar;
+        format!("{year:04}{:02}{day:02}-{hour:02}{minute:02}{second:02}", month + 1)
+    }
+
     /// Now, by the wall clock.
     pub(super) fn now() -> Moment {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -13,6 +13,19 @@ pub use sink::{Logger, MAX_WAITING};
 
 use standfast_core::config::model::LogTarget;
 
+/// The local time so many nanoseconds after 1970 began, as lines on standard error have it.
+#[must_use]
+pub fn stamp(wall: u64) -> String {
+    let moment = frame::Moment::at(wall);
+    format!("{}.{:03}", moment.short(), moment.micros / 1000)
+}
+
+/// The local time now, for the name of a file.
+#[must_use]
+pub fn file_stamp() -> String {
+    frame::Moment::now().compact()
+}
+
 /// Takes finished log lines. Never blocks: a line that cannot be sent now is counted and dropped.
 pub trait LineSink: Clone + Send + Sync + 'static {
     /// Sends `text` (no line feed at its end) with syslog severity `level` (0..=7) to each of `targets` that wants that level.

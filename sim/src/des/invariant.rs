@@ -43,6 +43,7 @@ pub fn sentence(name: &str) -> &'static str {
         "A22" => {
             "a node does not ask to be woken at once again, and answers one input with a bounded number of actions"
         }
+        "A23" => "no input makes a node panic",
         "E1" => "after the master is lost, somebody else holds its addresses within the promised time",
         "E3" => "a dead server is out of its pool, and a living one in it, once settled",
         "L1" => {

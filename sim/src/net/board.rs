@@ -11,6 +11,8 @@ use standfast_core::config::model::Config;
 use standfast_core::event::{Event, Role};
 use standfast_core::id::InstanceId;
 use standfast_core::input::Input;
+use standfast_core::node::Node;
+use standfast_core::rng::Seed;
 use standfast_core::time::Time;
 use standfast_io::driver::Observer;
 use standfast_io::log::LineSink;
@@ -167,7 +169,9 @@ pub struct Watcher {
 }
 
 impl Observer for Watcher {
-    fn input(&mut self, now: Time, input: &Input<'_>) {
+    fn start(&mut self, _config: &Config, _seed: Seed, _now: Time) {}
+
+    fn input(&mut self, now: Time, _node: &Node, input: &Input<'_>) {
         let mut board = self.board.borrow_mut();
         let inputs = &mut board.nodes[self.host].inputs;
         *inputs = if inputs.0 == now { (now, inputs.1 + 1) } else { (now, 1) };

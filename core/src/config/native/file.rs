@@ -4,8 +4,8 @@
 //! concerns several values is checked by `read`.
 
 use super::value::{
-    AtLeastOne, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Pause, Percent, Runs,
-    Time, TrackWeight, VersionNumber, Weight,
+    AtLeastOne, Balance, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Pause, Percent,
+    Runs, Time, TrackWeight, VersionNumber, Weight,
 };
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -222,6 +222,8 @@ tables! {
     /// `[[pool]]`.
     struct Pool {
         name: Spanned<String>,
+        balance: Option<Balance>,
+        all_backups: Option<bool>,
         retries: Option<u32>,
         redispatch: Option<u32>,
         connect_timeout: Option<Time>,

@@ -367,7 +367,8 @@ fn pool(desk: &mut Desk<'_>, pool: &file::Pool, id: PoolId, config: &mut Config)
     let pool = PoolConfig {
         id,
         name: Arc::from(name.as_str()),
-        algorithm: Algorithm::RoundRobin,
+        algorithm: pool.balance.map_or(Algorithm::RoundRobin, |balance| balance.0),
+        all_backups: pool.all_backups.unwrap_or(false),
         servers,
         retries: pool.retries.unwrap_or(3),
         redispatch,
