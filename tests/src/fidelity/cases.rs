@@ -9,6 +9,11 @@ use std::time::Duration;
 /// The virtual address of IPv6 stories.
 const VIP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100));
 
+/// How far a time may lie outside of what the model's runs show, in milliseconds.
+const TOLERANCE: i64 = 100;
+/// The same where two rhythms meet (a check's and the advertisements'), whose extremes few runs show.
+const TWO_RHYTHMS: i64 = 250;
+
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
@@ -31,7 +36,8 @@ const V3: Router = Router {
     version: "3",
     interval: "0.4",
     vip: "192.0.2.100",
-    priorities: &[150, 140, 100],
+    // Far enough apart that a busy machine does not let two take over at once.
+    priorities: &[150, 140, 20],
     unicast: false,
     lines: "",
 };
@@ -90,7 +96,7 @@ impl Router {
 }
 
 fn case(name: &'static str, files: Vec<Files>, acts: &[Act]) -> Case {
-    Case { name, files, vip: VIP, first_alone: false, acts: acts.to_vec() }
+    Case { name, files, vip: VIP, first_alone: false, tolerance: TOLERANCE, acts: acts.to_vec() }
 }
 
 /// All stories.
@@ -146,10 +152,11 @@ fn splits() -> Vec<Case> {
 
 fn checks() -> Vec<Case> {
     let fails = |lasts| [act(What::Check(1), lasts, 3_500)];
+    let slow = |case: Case| Case { tolerance: TWO_RHYTHMS, ..case };
     vec![
-        case("check fails, weight -20", V3.checked(-20), &fails(4_500)),
-        case("check fails, weight too small", V3.checked(-5), &fails(4_000)),
-        case("check fails, no weight", V3.checked(0), &fails(4_500)),
+        slow(case("check fails, weight -20", V3.checked(-20), &fails(4_500))),
+        slow(case("check fails, weight too small", V3.checked(-5), &fails(4_000))),
+        slow(case("check fails, no weight", V3.checked(0), &fails(4_500))),
         case("a server dies", V3.proxied(), &[act(What::Server(2), 2_500, 2_500)]),
         case("all servers die", V3.proxied(), &[act(What::Servers, 2_500, 2_500)]),
     ]

@@ -27,6 +27,8 @@ pub struct Case {
     pub vip: IpAddr,
     /// `cp1` holds it before the others start; else all start together, and `cp1` is the best.
     pub first_alone: bool,
+    /// How far a time may lie outside of what the model's runs show, in milliseconds.
+    pub tolerance: i64,
     /// What happens.
     pub acts: Vec<Act>,
 }
