@@ -65,6 +65,8 @@ pub struct NodeConfig {
     pub max_connections: u32,
     /// `spread-checks`, per cent of the interval.
     pub spread_checks: u8,
+    /// Where the flight recorder writes, or `off`; `None` is the default place. Taken up at the start only.
+    pub record: Option<String>,
 }
 
 impl Default for NodeConfig {
@@ -79,6 +81,7 @@ impl Default for NodeConfig {
             log: Vec::new(),
             max_connections: 0,
             spread_checks: 0,
+            record: None,
         }
     }
 }
