@@ -13,6 +13,9 @@ use std::fmt::Write as _;
 /// time in milliseconds.
 pub type Spans = Vec<(String, i64, i64)>;
 
+/// States in their order, each with its time.
+type States = [(String, i64)];
+
 /// What the model says of a story: for each subject the possible orders of states, the most frequent first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected(pub BTreeMap<Key, Vec<Spans>>);
@@ -23,7 +26,7 @@ impl Expected {
     pub fn new(runs: &[Seen]) -> Expected {
         let keys: BTreeSet<&Key> = runs.iter().flat_map(BTreeMap::keys).collect();
         let expected = keys.into_iter().map(|key| {
-            let mut orders: BTreeMap<Vec<&str>, Vec<&[(String, i64)]>> = BTreeMap::new();
+            let mut orders: BTreeMap<Vec<&str>, Vec<&States>> = BTreeMap::new();
             for run in runs {
                 let states = run.get(key).map(Vec::as_slice).unwrap_or_default();
                 let order = states.iter().map(|(state, _)| state.as_str()).collect();
@@ -70,7 +73,7 @@ impl Expected {
     }
 }
 
-fn spans(order: &[&str], all: &[&[(String, i64)]]) -> Spans {
+fn spans(order: &[&str], all: &[&States]) -> Spans {
     let span = |(nth, state): (usize, &&str)| {
         let times = || all.iter().filter_map(|states| states.get(nth)).map(|(_, at)| *at);
         ((*state).to_owned(), times().min().unwrap_or(0), times().max().unwrap_or(0))

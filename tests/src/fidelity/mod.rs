@@ -108,8 +108,17 @@ impl Case {
     #[must_use]
     pub fn started(&self, moment: usize) -> Option<usize> {
         match self.acts[moment / 2].what {
-            What::Power(n) | What::Stop(n) | What::Kill(n) if !moment.is_multiple_of(2) => Some(n),
-            _ => None,
+            What::Power(n) | What::Stop(n) | What::Kill(n) => Some(n).filter(|_| !moment.is_multiple_of(2)),
+            What::Freeze(_)
+            | What::Link(_)
+            | What::Split(_)
+            | What::Mute(_)
+            | What::Check(_)
+            | What::Priority(..)
+            | What::Reload(_)
+            | What::Delete(_)
+            | What::Server(_)
+            | What::Servers => None,
         }
     }
 
