@@ -127,6 +127,9 @@ pub struct ReplayArgs {
     /// Stop there: a time since its beginning (90s, 5m) or a time of day (09:04:05).
     #[arg(long, value_name = "T")]
     pub until: Option<replay::Until>,
+    /// Draw it, too: who was active when, which checks failed.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<String>,
     /// Everything as JSON.
     #[arg(long)]
     pub json: bool,
