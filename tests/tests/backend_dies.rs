@@ -1,4 +1,5 @@
-//! A backend dies and comes back: clients notice nothing, before and after it is marked down.
+//! A backend dies and comes back: clients notice nothing, before and after it is marked down. One that says that it is
+//! sick gets no more clients, if the files ask it.
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise, in its helpers too")]
 
@@ -39,6 +40,10 @@ fn backend_dies(bench: &Bench, kind: &Kind, edition: Edition) {
     std::thread::sleep(MARKED_UP);
     let up = now_us();
     std::thread::sleep(Duration::from_secs(1));
+    cluster.set_sick(3, true).unwrap();
+    std::thread::sleep(MARKED_DOWN);
+    let sick = now_us();
+    std::thread::sleep(Duration::from_secs(1));
 
     let report = cluster.report();
     let before = report.between(killed - 50_000, down);
@@ -46,7 +51,7 @@ fn backend_dies(bench: &Bench, kind: &Kind, edition: Edition) {
     let slow = before.attempts.iter().map(|attempt| attempt.took).max().unwrap_or_default();
     bench.figure(kind, &format!("{edition:?} files: errors until it is marked down"), failed);
     bench.figure(kind, &format!("{edition:?} files: slowest answer until then, ms"), slow / 1000);
-    let answers = |from, to| {
+    let answers = |from: u64, to| {
         let part = report.between(from, to);
         let by = |name: &str| {
             let named = part.attempts.iter().filter_map(|attempt| attempt.result.as_ref().ok());
@@ -59,6 +64,14 @@ fn backend_dies(bench: &Bench, kind: &Kind, edition: Edition) {
     assert!(one > 0 && three > 0, "{} {edition:?}: {one} {three}", kind.name());
     let (one, two, three) = answers(up, up + 1_000_000);
     assert!(one > 0 && two > 0 && three > 0, "{} {edition:?}: {one} {two} {three}", kind.name());
+    // The guide of 2020 asks no server for /healthz, although its file says so: the last check option wins.
+    let (_, _, three) = answers(sick, sick + 1_000_000);
+    assert_eq!(
+        three > 0,
+        edition == Edition::Classic,
+        "{} {edition:?}: {three} by the sick one",
+        kind.name()
+    );
     if *kind != Kind::Pair {
         assert!(failed <= IN_FLIGHT, "{:?}\n{}", before.failures(), cluster.said());
         let later = report.between(down, u64::MAX).failures();

@@ -187,13 +187,6 @@ impl Report {
         self.attempts.iter().filter(|attempt| attempt.result.is_ok()).count()
     }
 
-    /// When the first fresh attempt that began after `since` was answered.
-    #[must_use]
-    pub fn first_answer_after(&self, since: u64) -> Option<u64> {
-        let fresh = self.attempts.iter().filter(|a| a.start >= since && a.result.is_ok());
-        fresh.map(|attempt| attempt.start + attempt.took).min()
-    }
-
     /// The times without answers in which at least one attempt began that got none at once.
     #[must_use]
     pub fn outages(&self, longer_than: Duration) -> Vec<Outage> {
@@ -226,25 +219,6 @@ impl Report {
     pub fn longest_outage(&self) -> Duration {
         let lengths = self.outages(Duration::ZERO).into_iter().map(|outage| outage.length());
         lengths.max().unwrap_or(Duration::ZERO)
-    }
-
-    /// The whole as one JSON object.
-    #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
-        let outages: Vec<serde_json::Value> = self
-            .outages(Duration::from_millis(20))
-            .iter()
-            .map(|outage| {
-                let ms = outage.end.map(|end| (end - outage.start) / 1000);
-                serde_json::json!({ "start_us": outage.start, "end_us": outage.end, "length_ms": ms })
-            })
-            .collect();
-        serde_json::json!({
-            "attempts": self.attempts.len(),
-            "answered": self.answered(),
-            "failures": self.failures(),
-            "outages": outages,
-        })
     }
 }
 

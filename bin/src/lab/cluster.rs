@@ -75,11 +75,6 @@ impl Cluster {
         }
     }
 
-    /// Gives node `cpN` other files for its next start.
-    pub fn set_files(&mut self, number: usize, files: Files) {
-        self.files[number - 1].1 = files;
-    }
-
     /// Starts the client and waits for its first answers; the time when they were there.
     ///
     /// # Errors

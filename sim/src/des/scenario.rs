@@ -166,12 +166,6 @@ pub fn targets(configs: &[(String, Config)], specs: &[Spec]) -> Vec<Target> {
     found
 }
 
-/// The addresses that node number `nth` has of its own, see [`all_own_addresses`].
-#[must_use]
-pub fn own_addresses(nth: usize, configs: &[(String, Config)]) -> Vec<IpAddr> {
-    all_own_addresses(configs).swap_remove(nth)
-}
-
 /// The addresses that each node has of its own: its configured sources, else that of a server which bears the node's
 /// name, else what its peers send to that no other node claims, else one made up beside its virtual addresses.
 #[must_use]
