@@ -71,8 +71,9 @@ impl Truth {
         let took = Duration::from_micros(200 + rng.below(u64::try_from(LONGEST.as_micros()).unwrap_or(0)));
         let took = took.min(within);
         let (to, good) = match probe {
-            Probe::Script { broken, .. } => {
-                let passed = broken.is_none() && self.script_passes(host);
+            Probe::Script { .. } | Probe::Watch(_) => {
+                let broken = matches!(probe, Probe::Script { broken: Some(_), .. });
+                let passed = !broken && self.script_passes(host);
                 let code = if passed { CheckCode::ScriptOk } else { CheckCode::ScriptExit };
                 let status = Some(u32::from(!passed));
                 return Outcome { passed, code, status, info: String::new(), took };
