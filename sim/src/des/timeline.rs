@@ -317,6 +317,18 @@ fn words(fault: &Fault, begins: bool) -> Option<(Option<usize>, String)> {
         | Fault::Deafen { .. }
         | Fault::Split { .. }
         | Fault::Trouble { .. }
+        | Fault::Clog { .. }
+        | Fault::AddAddresses { .. }
+        | Fault::Renumber { .. }
+        | Fault::Drift { .. }
+        | Fault::SlowCpu { .. }
+        | Fault::ScriptFlaps { .. }
+        | Fault::SlowChecks { .. }
+        | Fault::ServerTrickles { .. }
+        | Fault::ServerFlaps { .. }
+        | Fault::Admin { .. }
+        | Fault::Weight { .. }
+        | Fault::Attack { .. }
         | Fault::Refuse { .. }
         | Fault::SlowKernel { .. }
         | Fault::MuteKernel { .. }
