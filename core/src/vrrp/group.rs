@@ -45,7 +45,8 @@ impl Routers {
         }
         let members = self.together(id);
         let all = members.iter().filter_map(|member| self.instances.get(member)).all(|member| {
-            (member.standing.wishes_master || member.standing.delay_over) && matches!(member.role, Role::Backup | Role::Master)
+            (member.standing.wishes_master || member.standing.delay_over)
+                && matches!(member.role, Role::Backup | Role::Master)
         });
         if !all {
             self.at_desk(cx, id, |instance, desk| {

@@ -163,7 +163,8 @@ impl Run<'_> {
     /// A4: one host has taken over, and once.
     fn one_takeover(&mut self, key: &RouterKey) {
         let takeovers = self.world.watch.takeovers.take().unwrap_or_default();
-        let hosts: Vec<usize> = takeovers.iter().filter(|(_, of)| of == key).map(|(host, _)| host + 1).collect();
+        let hosts: Vec<usize> =
+            takeovers.iter().filter(|(_, of)| of == key).map(|(host, _)| host + 1).collect();
         if hosts.len() > 1 && !self.broken() {
             self.world.fail("A4", format!("vrid {}: taken over by {hosts:?} one after the other", key.vrid));
         }
@@ -183,11 +184,12 @@ impl Run<'_> {
             return;
         }
         if !hosts.iter().any(|host| holds(&self.world, *host)) {
-            return self.world.fail("E1", format!("vrid {}: nobody has taken over from n{}", key.vrid, hit + 1));
+            return self
+                .world
+                .fail("E1", format!("vrid {}: nobody has taken over from n{}", key.vrid, hit + 1));
         }
         let planned = single && self.plan.drill == Drill::Stop;
-        let served =
-            || if planned { invariant::clients_are_served(&self.world, key) } else { None };
+        let served = || if planned { invariant::clients_are_served(&self.world, key) } else { None };
         if let Some((name, what)) = invariant::neighbours_follow(&self.world, key, hit).or_else(served) {
             self.world.fail(name, what);
         }

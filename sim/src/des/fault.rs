@@ -129,7 +129,9 @@ impl Fault {
             | Fault::Kill { back, .. }
             | Fault::Stop { back, .. }
             | Fault::Resign { back, .. } => Some(*back),
-            Fault::Reload { .. } | Fault::TakeAddresses { .. } | Fault::Renumber { .. } | Fault::Note(_) => None,
+            Fault::Reload { .. } | Fault::TakeAddresses { .. } | Fault::Renumber { .. } | Fault::Note(_) => {
+                None
+            }
         }
     }
 

@@ -113,7 +113,9 @@ impl World {
             Action::Publish { pool, view } => {
                 let servers = view.iter().flat_map(|view| &view.servers);
                 hash.numbers([10, pool.0.into(), view.as_ref().map_or(0, |view| view.version)]);
-                servers.for_each(|server| hash.number(u64::from(server.usable) << 32 | u64::from(server.weight)));
+                servers.for_each(|server| {
+                    hash.number(u64::from(server.usable) << 32 | u64::from(server.weight))
+                });
             }
             Action::Event(event) => hash.debug(event),
             Action::Stopped => hash.number(11),
@@ -286,9 +288,10 @@ impl World {
         if let Some(notice) = notice {
             self.notify(host, notice);
         }
-        let asked = self.hosts[host].process.as_ref().and_then(|process| {
-            process.seen.asked.get(&(request.on, request.address)).copied()
-        });
+        let asked = self.hosts[host]
+            .process
+            .as_ref()
+            .and_then(|process| process.seen.asked.get(&(request.on, request.address)).copied());
         if asked.is_some_and(|(ticket, own)| ticket != request.ticket && own != request.own) {
             self.mark(Mark::DoneAfterChangedBack);
         }

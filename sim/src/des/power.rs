@@ -35,7 +35,8 @@ impl World {
         h.machine.killed = false;
         let seed = Seed(h.rng.fork(h.generation).next_u64());
         let node = Node::new(h.config.clone(), seed, h.read(now));
-        h.process = Some(Process { node, wake: (0, None), frozen: None, stopping: false, seen: Seen::default() });
+        h.process =
+            Some(Process { node, wake: (0, None), frozen: None, stopping: false, seen: Seen::default() });
         self.trace.say(self.now, Some(host), format_args!("starts"));
         let boot = self.hosts[host].rng.below(u64::try_from(BOOT.as_nanos()).unwrap_or(1));
         self.carry_out(host);
@@ -128,7 +129,8 @@ impl World {
             h.machine.numbers.insert(segment, new);
             h.kernel.addresses.retain(|(on, _), held| *on != old || !held.marked);
             let kept: Vec<_> = h.kernel.addresses.iter().filter(|((on, _), _)| *on == old).collect();
-            let kept: Vec<(IpNet, kernel::Held)> = kept.into_iter().map(|((_, a), held)| (*a, *held)).collect();
+            let kept: Vec<(IpNet, kernel::Held)> =
+                kept.into_iter().map(|((_, a), held)| (*a, *held)).collect();
             h.kernel.addresses.retain(|(on, _), _| *on != old);
             notices.extend([KernelNotice::LinkGone(old), kernel::notice(new, &link)]);
             for (address, held) in kept {
@@ -183,7 +185,8 @@ impl World {
         let Some(on) = h.kernel.links.keys().next().copied() else { return };
         if !begins {
             let virtual_ones = &self.watch.addresses;
-            let by_hand = h.kernel.addresses.iter().filter(|((_, a), held)| !held.marked && virtual_ones.contains(a));
+            let by_hand =
+                h.kernel.addresses.iter().filter(|((_, a), held)| !held.marked && virtual_ones.contains(a));
             let by_hand = by_hand.map(|(at, _)| *at).collect();
             return self.take(host, by_hand);
         }

@@ -3,13 +3,13 @@
 //! Swarm testing starts here: the number of nodes and virtual routers, versions, intervals, priorities, multicast
 //! or unicast, preemption, leases and trackers differ from run to run, boundaries more often than chance would.
 
+pub use super::tweak::{RouterKey, Tweak, routers};
 use ipnet::IpNet;
 use standfast_core::action::AddressOptions;
-pub use super::tweak::{RouterKey, Tweak, routers};
 use standfast_core::config::model::{
     AnnounceConfig, Authentication, Bind, CheckConfig, Command, Config, Counter, Destination, ElectionConfig,
-    Family, FrontendConfig, GroupConfig, InstanceConfig, NotifyConfig, Peer, PoolConfig, Probe, Redispatch, RouterConfig,
-    Schedule, ServerConfig, Tracked, Tracker, TransportConfig, Version, VirtualAddress,
+    Family, FrontendConfig, GroupConfig, InstanceConfig, NotifyConfig, Peer, PoolConfig, Probe, Redispatch,
+    RouterConfig, Schedule, ServerConfig, Tracked, Tracker, TransportConfig, Version, VirtualAddress,
 };
 use standfast_core::config::names::{Kind, Names};
 use standfast_core::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
@@ -181,7 +181,8 @@ impl Shape {
             apply: Duration::from_micros(one_of(rng, &[100, 1_000, 5_000, 20_000])),
             lease: !rng.chance(200),
             refresh: one_of(rng, refreshes),
-            second_block: one_of(rng, &[Duration::ZERO, slowest * 2, slowest * 4]).min(Duration::from_secs(5)),
+            second_block: one_of(rng, &[Duration::ZERO, slowest * 2, slowest * 4])
+                .min(Duration::from_secs(5)),
             group,
             script,
             servers: match rng.below(1_000) {
@@ -262,7 +263,9 @@ impl Shape {
             let name: Arc<str> = format!("s{}", nth + 1).into();
             let full = format!("apiserver/{name}");
             let check = CheckId(names.id(Kind::Check, &full));
-            config.checks.insert(check, Arc::new(server_check(check, &full, server_address(nth), self.balance)));
+            config
+                .checks
+                .insert(check, Arc::new(server_check(check, &full, server_address(nth), self.balance)));
             servers.push(ServerConfig {
                 id: ServerId(names.id(Kind::Server, &full)),
                 name,
@@ -481,9 +484,7 @@ pub fn vip(nth: usize, k: u8, family: Family) -> IpNet {
         let nth = u8::try_from(nth).unwrap_or(u8::MAX);
         return IpNet::from(match family {
             Family::V4 => IpAddr::V4(Ipv4Addr::new(198, 18, nth, k)),
-            Family::V6 => {
-                IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, u16::from(nth), u16::from(k)))
-            }
+            Family::V6 => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, u16::from(nth), u16::from(k))),
         });
     }
     let last = u8::try_from(100 + 20 * nth).unwrap_or(100) + k;

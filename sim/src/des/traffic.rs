@@ -78,7 +78,8 @@ impl World {
         {
             plane.picks.push(u32::try_from(at).unwrap_or(u32::MAX));
         }
-        let server = picked.and_then(|at| plane.view.servers.get(at)).map(|server| (server.id, server.address));
+        let server =
+            picked.and_then(|at| plane.view.servers.get(at)).map(|server| (server.id, server.address));
         invariant::on_pick(self, host, pool, picked);
         server
     }

@@ -96,11 +96,7 @@ impl Tweak {
                     key[0] ^= 1;
                 }
             }
-            Tweak::First
-            | Tweak::Priority(_)
-            | Tweak::As(_)
-            | Tweak::HalfTheServers
-            | Tweak::NoServers => {}
+            Tweak::First | Tweak::Priority(_) | Tweak::As(_) | Tweak::HalfTheServers | Tweak::NoServers => {}
         }
     }
 }

@@ -138,8 +138,11 @@ impl World {
         let names: BTreeSet<Arc<str>> = specs.iter().flat_map(|spec| links(&spec.config)).collect();
         let numbers: BTreeMap<Arc<str>, Interface> =
             names.into_iter().zip((FIRST_LINK..).map(Interface)).collect();
-        let hosts: Vec<Host> =
-            specs.iter().zip(0_u32..).map(|(spec, nth)| host(spec, &numbers, rng.fork(nth.into()), APART * nth)).collect();
+        let hosts: Vec<Host> = specs
+            .iter()
+            .zip(0_u32..)
+            .map(|(spec, nth)| host(spec, &numbers, rng.fork(nth.into()), APART * nth))
+            .collect();
         let ports = specs.len() + setting.clients;
         let clients = (specs.len()..ports).map(|port| Client::new(port, setting.probe)).collect();
         let mut world = World {

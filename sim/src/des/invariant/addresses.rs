@@ -43,7 +43,8 @@ pub fn kernel_follows_role(world: &World, component: &Component) -> Broken {
 pub(super) fn note_leftovers(world: &mut World, host: usize, notice: &KernelNotice) -> Broken {
     if *notice == KernelNotice::ResyncBegin {
         let h = &mut world.hosts[host];
-        let marked = h.kernel.addresses.iter().filter(|(_, held)| held.marked).map(|((_, address), _)| *address);
+        let marked =
+            h.kernel.addresses.iter().filter(|(_, held)| held.marked).map(|((_, address), _)| *address);
         let marked = marked.collect();
         h.process.as_mut()?.seen.leftovers.get_or_insert(marked);
     }

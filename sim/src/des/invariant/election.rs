@@ -182,6 +182,9 @@ pub(super) fn no_early_takeover(world: &mut World, host: usize, event: &Event) -
     let silent = now.since(believed.at);
     (silent < least).then(|| {
         let heard = believed.priority;
-        ("A3", format!("{} takes over {silent:?} after an advertisement of {heard}, not {least:?}", config.name))
+        (
+            "A3",
+            format!("{} takes over {silent:?} after an advertisement of {heard}, not {least:?}", config.name),
+        )
     })
 }

@@ -57,14 +57,20 @@ pub(super) fn run_is_due(world: &mut World, host: usize, check: CheckId, ticket:
         return Some(("A14", format!("{check} starts {gap:?} after its last run, not {interval:?}")));
     }
     if config.counter == Counter::Server && gap > interval + GRAIN && !sleepy && !pace.disturbed {
-        return Some(("A14", format!("{check} starts as late as {gap:?} after its last run, not {interval:?}")));
+        return Some((
+            "A14",
+            format!("{check} starts as late as {gap:?} after its last run, not {interval:?}"),
+        ));
     }
     if first && config.counter == Counter::Server && !pace.disturbed && !sleepy && servers >= MANY {
         pace.first_starts.push(now);
         let lately = |at: &&standfast_core::time::Time| now.since(**at) < interval / 10;
         let bunch = pace.first_starts.iter().filter(lately).count();
         if bunch > servers.div_ceil(10) + 1 {
-            return Some(("A14", format!("{bunch} of {servers} checks start within a tenth of their interval")));
+            return Some((
+                "A14",
+                format!("{bunch} of {servers} checks start within a tenth of their interval"),
+            ));
         }
     }
     None
@@ -86,7 +92,13 @@ pub(super) fn run_is_cancelled(world: &mut World, host: usize, ticket: Ticket) -
 }
 
 /// A run was answered: counted, if it is the one in flight.
-pub(super) fn run_ends(world: &mut World, host: usize, check: CheckId, ticket: Ticket, passed: bool) -> Broken {
+pub(super) fn run_ends(
+    world: &mut World,
+    host: usize,
+    check: CheckId,
+    ticket: Ticket,
+    passed: bool,
+) -> Broken {
     let h = &mut world.hosts[host];
     let now = h.machine.clock.read(world.now);
     let seen = h.process.as_mut()?.seen.checks.entry(check).or_default();
@@ -108,9 +120,8 @@ pub(super) fn verdict_is_exact(world: &mut World, host: usize, event: &Event) ->
     let seen = h.process.as_mut()?.seen.checks.entry(*check).or_default();
     let before = seen.up.replace(*up);
     let word = if *up { "up" } else { "down" };
-    (before == Some(!*up) && seen.row != (*up, needed)).then(|| {
-        ("A13", format!("{name} goes {word} after {} runs in a row, not {needed}", seen.row.1))
-    })
+    (before == Some(!*up) && seen.row != (*up, needed))
+        .then(|| ("A13", format!("{name} goes {word} after {} runs in a row, not {needed}", seen.row.1)))
 }
 
 /// A reload: checks that it changes start anew, and no pace is promised from here on.

@@ -57,24 +57,42 @@ pub const INVARIANTS: [(&str, &str); 26] = [
     ("A4", "one takeover per lost master, when the priorities are further apart than the network's jitter"),
     ("A5", "with preemption the master is the best; without, it stays as long as it lives"),
     ("A6", "no role changes in the calm, whatever packets come that are not of this virtual router"),
-    ("A7", "the farewell goes out before an address is given up, and nothing but farewells after it or in fault"),
+    (
+        "A7",
+        "the farewell goes out before an address is given up, and nothing but farewells after it or in fault",
+    ),
     ("A8", "the neighbours of the settled cluster know the master as the holder of the address"),
     ("A9", "once settled, all members of a sync group have one role"),
     ("A10", "the effective priority is 1 to 254, or 255 for the owner, or 0 for a farewell"),
     ("A11", "after a long freeze a node first listens: at most one stale advertisement, no announcement"),
     ("A13", "a verdict flips after exactly `fall` failures or `rise` successes in a row; one run at a time"),
-    ("A14", "runs of a check are an interval apart, and the first runs of many checks do not come in a bunch"),
+    (
+        "A14",
+        "runs of a check are an interval apart, and the first runs of many checks do not come in a bunch",
+    ),
     ("A15", "no connection is given to an unusable server while the view has a usable one"),
     ("A17", "over whole rounds of a stable view every server gets exactly its weight's share"),
     ("A18", "a server that an operator drains takes no new connection"),
     ("A20", "an outage that all nodes see alike moves no address back and forth"),
-    ("A21", "a reload without a difference has no effect, and none closes a frontend that it does not change"),
-    ("A22", "the next deadline lies ahead, a second tick does nothing, and one input causes a bounded number of actions"),
+    (
+        "A21",
+        "a reload without a difference has no effect, and none closes a frontend that it does not change",
+    ),
+    (
+        "A22",
+        "the next deadline lies ahead, a second tick does nothing, and one input causes a bounded number of actions",
+    ),
     ("E1", "after the master is lost, somebody else holds its addresses within the promised time"),
     ("E2", "the cluster settles within the time that its own intervals imply"),
-    ("E3", "a dead server is out of its pool, and a living one in it, within the time that its check implies"),
+    (
+        "E3",
+        "a dead server is out of its pool, and a living one in it, within the time that its check implies",
+    ),
     ("E4", "after a planned failover, clients find the new holder within the promised time"),
-    ("L1", "the address of a killed or frozen daemon is gone before a backup may take over, at most a second later"),
+    (
+        "L1",
+        "the address of a killed or frozen daemon is gone before a backup may take over, at most a second later",
+    ),
     ("L2", "at no time do two kernels hold an address because a daemon was killed or frozen"),
     ("S1", "a clean stop comes to its end"),
 ];
@@ -127,11 +145,9 @@ pub fn on_input(world: &mut World, host: usize, input: &Input<'_>) {
             health::schedule_moves(world, host, new)
         }
         Input::Order(order) => pools::note_order(world, host, order),
-        Input::Tick
-        | Input::Packet { .. }
-        | Input::Observed { .. }
-        | Input::Done { .. }
-        | Input::Stop => None,
+        Input::Tick | Input::Packet { .. } | Input::Observed { .. } | Input::Done { .. } | Input::Stop => {
+            None
+        }
     };
     if let Some(process) = &mut world.hosts[host].process {
         process.seen.pace.ticking = matches!(input, Input::Tick);
