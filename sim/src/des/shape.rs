@@ -149,7 +149,7 @@ impl Shape {
     /// Draws a cluster.
     #[must_use]
     pub fn draw(rng: &mut Rng) -> Shape {
-        let size = rng.below(2_000);
+        let size = rng.below(8_000);
         let (nodes, count) = match size {
             0 => (one_of(rng, &[2, 3]), 255),
             1..=10 => (one_of(rng, &[2, 3, 4]), 20),
@@ -185,10 +185,10 @@ impl Shape {
                 .min(Duration::from_secs(5)),
             group,
             script,
-            servers: match rng.below(1_000) {
+            servers: match rng.below(4_000) {
                 0 => 200,
-                1..=5 => 30,
-                6..=500 => 0,
+                1..=8 => 30,
+                9..=2_000 => 0,
                 _ => one_of(rng, &[1, 2, 3, 3, 10]),
             },
             balance: BalanceShape::draw(rng, slowest),
