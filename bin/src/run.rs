@@ -70,7 +70,8 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
         let host = LinuxHost::new()?;
         let parts = Parts { host, data, checker: Checker::new(TokioFabric, Processes), clock: BootClock };
         let seed = Seed(args.files.seed.unwrap_or_else(|| parts.clock.now().0));
-        let watch = Watch::new(log.clone(), args.record.as_deref(), usize::from(args.record_size));
+        let record = args.record.as_deref().or(config.node.record.as_deref());
+        let watch = Watch::new(log.clone(), record, usize::from(args.record_size));
         let driver = Driver::new(config.clone(), seed, parts, watch);
         let (orders, wanted) = mpsc::channel(MAX_ORDERS);
         let signals = Signals::new()?;

@@ -78,8 +78,18 @@ impl Source for FsSource {
     }
 
     fn user(&self, user: &str) -> Option<bool> {
-        let text = fs::read_to_string("/etc/passwd").ok()?;
-        Some(text.lines().any(|line| line.split(':').next() == Some(user)))
+        listed("/etc/passwd", user)
+    }
+
+    fn group(&self, group: &str) -> Option<bool> {
+        listed("/etc/group", group)
+    }
+
+    fn absolute(&self, path: &str) -> String {
+        std::path::absolute(path)
+            .ok()
+            .and_then(|path| path.to_str().map(str::to_owned))
+            .unwrap_or_else(|| path.to_owned())
     }
 
     fn resolve(&self, name: &str) -> Vec<IpAddr> {
@@ -88,6 +98,12 @@ impl Source for FsSource {
         found.dedup();
         found
     }
+}
+
+/// Is `name` the first field of a line of the file?
+fn listed(file: &str, name: &str) -> Option<bool> {
+    let text = fs::read_to_string(file).ok()?;
+    Some(text.lines().any(|line| line.split(':').next() == Some(name)))
 }
 
 /// Where a command is: as given when it has a slash, else on the usual path.
@@ -249,6 +265,7 @@ mod tests {
         assert_eq!(source.script("sh"), ScriptState::Runnable);
         assert_eq!(source.user("root"), Some(true));
         assert_eq!(source.user("no such account"), Some(false));
+        assert_eq!((source.group("root"), source.group("no such group")), (Some(true), Some(false)));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use standfast_core::config::finding::Findings;
 use standfast_core::config::load::{Language, Options, load};
 use standfast_core::config::model::{
-    Bind, CheckConfig, Config, Counter, Expect, FrontendConfig, HttpProbe, LogFormat, LogTarget, LogTo,
-    PoolConfig, Probe, Redispatch, Schedule, ServerConfig, TlsProbe, Tracked,
+    Algorithm, Bind, CheckConfig, Config, Counter, Expect, FrontendConfig, HashType, HttpProbe, LogFormat,
+    LogTarget, LogTo, PoolConfig, Probe, Redispatch, Schedule, ServerConfig, TlsProbe, Tracked,
 };
 use standfast_core::config::names::{Kind, Names};
 use standfast_core::config::native;
@@ -209,7 +209,8 @@ fn pool_of(
     PoolConfig {
         id: PoolId(names.id(Kind::Pool, name)),
         name: Arc::from(name),
-        algorithm: Default::default(),
+        algorithm: Algorithm::RoundRobin,
+        all_backups: false,
         servers: out,
         retries: 3,
         redispatch: Redispatch::Never,
@@ -220,10 +221,21 @@ fn pool_of(
     }
 }
 
+fn algorithm() -> impl Strategy<Value = Algorithm> {
+    prop_oneof![
+        Just(Algorithm::RoundRobin),
+        Just(Algorithm::StaticRr),
+        Just(Algorithm::LeastConn),
+        Just(Algorithm::Source(HashType::MapBased)),
+        Just(Algorithm::Source(HashType::Consistent)),
+        (1_u8..).prop_map(|draws| Algorithm::Random { draws }),
+    ]
+}
+
 fn config() -> impl Strategy<Value = Config> {
     let pool = (
         prop::collection::btree_map(name(), server(), 0..4),
-        any::<[bool; 2]>(),
+        (any::<[bool; 3]>(), algorithm()),
         (0_u32..9, 0_u32..5, prop::option::of(duration()), prop::option::of(duration()), log()),
     );
     let binds = prop::collection::vec((address(), any::<[bool; 2]>(), prop::option::of(name())), 0..3);
@@ -238,7 +250,11 @@ fn config() -> impl Strategy<Value = Config> {
     (prop::collection::btree_map(name(), pool, 0..4), prop::collection::btree_map(name(), frontend, 0..4))
         .prop_map(|(pools, frontends)| {
             let (mut config, mut names) = (Config::default(), Names::default());
-            for (name, (servers, [same, listen], (retries, every, connect, server, log))) in pools {
+            for (
+                name,
+                (servers, ([same, listen, all_backups], algorithm), (retries, every, connect, server, log)),
+            ) in pools
+            {
                 let redispatch = match every {
                     0 => Redispatch::Never,
                     1 => Redispatch::Last,
@@ -246,7 +262,17 @@ fn config() -> impl Strategy<Value = Config> {
                 };
                 let servers = servers.into_iter().collect();
                 let pool = pool_of(&mut names, &name, servers, same, &mut config);
-                let pool = PoolConfig { retries, redispatch, connect, server, log, listen, ..pool };
+                let pool = PoolConfig {
+                    algorithm,
+                    all_backups,
+                    retries,
+                    redispatch,
+                    connect,
+                    server,
+                    log,
+                    listen,
+                    ..pool
+                };
                 config.pools.insert(pool.id, Arc::new(pool));
             }
             let ids: Vec<PoolId> = config.pools.keys().copied().collect();

@@ -40,7 +40,7 @@ fn a_kernel_that_never_ends_a_lifetime_needs_no_fault_to_be_noticed() {
     });
     let fails = |plan: &Plan| run(plan, false).violation.is_some_and(|violation| violation.name == "L1");
     let plan = plans.filter(|plan| plan.faults.len() > 3).find(fails).expect("a canary fails");
-    assert_eq!(shrink(&plan, "L1").0.faults, []);
+    assert_eq!(shrink(&plan, "L1").plan.faults, []);
 }
 
 #[test]

@@ -1,183 +1,200 @@
-//! Who gets the next connection: haproxy's smooth weighted round robin (`balance roundrobin`).
+//! Who gets the next connection: `balance`, over the servers that a view shows.
 //!
-//! A round has as many places as the usable servers weigh together. Each server wants a place every `total / weight`
-//! places, the remainder carried. At each pick the server whose place has come goes first, the heavier one on a tie;
-//! else the heaviest that had no turn yet in this round; a server whose next place lies beyond the round waits for the
-//! next one. Equal weights give `a b c` in the file's order; 3, 1 and 2 give `a c a b a c`.
-//!
-//! A pure function of a view and its own state. Servers that a new view does not change keep their place; one that
-//! comes back waits for the next round. Backups (3.6 of haproxy's manual): only the first usable one in the file's
-//! order, and only while no active server is usable.
+//! A pure function of a view, of what is asked, and of its own state; each worker has its own. The group that takes
+//! part: the usable active servers, or, only while there is none, the first usable backup in the file's order (all of
+//! them with `option allbackups`).
 
-use super::server::{MAX_WEIGHT, WEIGHT_SCALE};
+use super::map::Map;
+use super::ring::{Ring, avalanche};
+use super::round::Round;
 use super::view::{PoolView, ServerView};
-use crate::config::model::Algorithm;
+use crate::config::model::{Algorithm, HashType};
 use crate::id::ServerId;
+use crate::rng::{Rng, Seed};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
-/// When a server has its turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    /// Has had none in this round: by weight.
-    Fresh,
-    /// At its place.
-    Placed,
-    /// In the next round.
-    Next,
+/// What a pick may look at besides the view.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    /// Never this one: its connect has just failed.
+    pub exclude: Option<ServerId>,
+    /// The client's address, for `balance source`.
+    pub client: Option<IpAddr>,
+    /// How many connections a server has now, over all workers.
+    pub load: &'a dyn Fn(ServerId) -> u32,
 }
 
-/// A usable active server on the round.
-#[derive(Clone, Debug)]
-struct Seat {
-    id: ServerId,
-    /// Where in the view.
-    index: usize,
-    weight: u32,
-    turn: Turn,
-    /// Its next place in the round; `None` until its first pick ever.
-    place: Option<u64>,
-    /// Remainder of `total / weight`, carried.
-    rest: u64,
-    /// When it got its present turn; decides among equals.
-    since: u64,
-}
-
-impl Seat {
-    /// Among seats of one place the lowest goes first: the heavier, less what it carries, in units of configured
-    /// weight as haproxy rounds it.
-    fn urgency(&self) -> u64 {
-        let heaviest = u64::from(MAX_WEIGHT) * u64::from(WEIGHT_SCALE);
-        (heaviest + self.rest).saturating_sub(u64::from(self.weight)) / u64::from(WEIGHT_SCALE)
+impl core::fmt::Debug for Ask<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Ask")
+            .field("exclude", &self.exclude)
+            .field("client", &self.client)
+            .finish_non_exhaustive()
     }
 }
 
-/// The state of one pool's round.
-#[derive(Clone, Debug, Default)]
+impl Ask<'_> {
+    /// Asks for anybody, of servers without connections.
+    #[must_use]
+    pub fn anybody() -> Ask<'static> {
+        Ask { exclude: None, client: None, load: &|_| 0 }
+    }
+}
+
+/// What a worker knows of a pool between two picks.
+#[derive(Clone, Debug)]
 pub struct Picker {
-    /// Of which view the seats are.
+    /// Of which view the rest is.
     version: Option<u64>,
-    /// In the file's order.
-    seats: Vec<Seat>,
-    /// Places of this round.
-    round: u64,
-    /// Weight of all seats now.
-    total: u64,
-    /// The place to be given next.
-    now: u64,
-    /// Turns given out so far.
-    turns: u64,
+    /// Who takes part: indices in the view.
+    group: Vec<usize>,
+    round: Round,
+    map: Map,
+    ring: Ring,
+    rng: Rng,
+    /// Load of each server as last seen, and when it changed: among equals the one left alone for longest goes first.
+    loads: BTreeMap<ServerId, (u32, u64)>,
+    changes: u64,
+}
+
+impl Default for Picker {
+    fn default() -> Picker {
+        Picker::new()
+    }
 }
 
 impl Picker {
-    /// A picker at the beginning of a round.
+    /// A picker at its beginning.
     #[must_use]
     pub fn new() -> Picker {
-        Picker::default()
+        Picker {
+            version: None,
+            group: Vec::new(),
+            round: Round::default(),
+            map: Map::default(),
+            ring: Ring::default(),
+            rng: Rng::new(Seed(0)),
+            loads: BTreeMap::new(),
+            changes: 0,
+        }
     }
 
-    /// The index in `view.servers` of the server that gets the next connection, never `exclude`; `None` if there is
-    /// none.
-    pub fn pick(&mut self, view: &PoolView, exclude: Option<ServerId>) -> Option<usize> {
+    /// The index in `view.servers` of the server that gets the next connection; `None` if there is none.
+    pub fn pick(&mut self, view: &PoolView, ask: &Ask<'_>) -> Option<usize> {
         if self.version != Some(view.version) {
             self.follow(view);
         }
         match view.algorithm {
-            Algorithm::RoundRobin => {}
+            Algorithm::RoundRobin => self.round.pick(ask.exclude),
+            Algorithm::StaticRr => self.map.walk(view, ask.exclude),
+            Algorithm::LeastConn => self.least(view, ask),
+            Algorithm::Source(kind) => match self.group[..] {
+                // As haproxy: one server needs no hash.
+                [only] => view.servers.get(only).is_some_and(|s| Some(s.id) != ask.exclude).then_some(only),
+                _ => self.hashed(view, kind, ask),
+            },
+            Algorithm::Random { draws } => self.random(view, draws, ask),
         }
-        if self.seats.is_empty() {
-            return view.servers.iter().position(|s| s.backup && takes(s) && Some(s.id) != exclude);
-        }
-        let seat = self.first(exclude).or_else(|| {
-            self.turn_round();
-            self.first(exclude)
-        })?;
-        Some(self.seat(seat))
     }
 
     /// Takes over a new view.
     fn follow(&mut self, view: &PoolView) {
-        let fresh_start = self.version.is_none();
-        let mut old = core::mem::take(&mut self.seats);
-        for (index, server) in view.servers.iter().enumerate().filter(|(_, s)| !s.backup && takes(s)) {
-            let known = old.iter().position(|seat| seat.id == server.id);
-            let mut seat = known.map_or_else(
-                || Seat {
-                    id: server.id,
-                    index,
-                    weight: server.weight,
-                    turn: if fresh_start { Turn::Fresh } else { Turn::Next },
-                    place: if fresh_start { None } else { Some(0) },
-                    rest: 0,
-                    since: 0,
-                },
-                |at| old.swap_remove(at),
-            );
-            if known.is_none() {
-                self.turns += 1;
-                seat.since = self.turns;
-            }
-            seat.index = index;
-            if seat.weight != server.weight {
-                seat.weight = server.weight;
-                seat.rest = 0;
-            }
-            self.seats.push(seat);
+        let taking = |backup: bool| {
+            let servers = view.servers.iter().enumerate();
+            servers.filter(move |(_, s)| s.backup == backup && takes(s)).map(|(at, _)| at)
+        };
+        self.group = taking(false).collect();
+        if self.group.is_empty() {
+            self.group = taking(true).take(if view.all_backups { usize::MAX } else { 1 }).collect();
         }
-        self.total = self.seats.iter().map(|seat| u64::from(seat.weight)).sum();
-        if fresh_start {
-            self.round = self.total;
+        match view.algorithm {
+            Algorithm::RoundRobin => self.round.follow(view, &self.group),
+            Algorithm::StaticRr | Algorithm::Source(HashType::MapBased) => self.map.follow(view, &self.group),
+            Algorithm::Source(HashType::Consistent) => self.ring.follow(view, &self.group),
+            Algorithm::LeastConn | Algorithm::Random { .. } => {}
         }
+        self.loads.retain(|id, _| view.servers.iter().any(|server| server.id == *id));
         self.version = Some(view.version);
     }
 
-    /// The seat whose turn it is.
-    fn first(&self, exclude: Option<ServerId>) -> Option<usize> {
-        let among = |turn: Turn| {
-            self.seats.iter().enumerate().filter(move |(_, s)| s.turn == turn && Some(s.id) != exclude)
-        };
-        let placed = among(Turn::Placed).min_by_key(|(_, s)| (s.place, s.urgency(), s.since));
-        if let Some((at, seat)) = placed
-            && seat.place.is_none_or(|place| place <= self.now)
-        {
-            return Some(at);
-        }
-        let fresh = among(Turn::Fresh).min_by_key(|(_, s)| (u32::MAX - s.weight, s.since));
-        fresh.or(placed).map(|(at, _)| at)
+    /// Servers that may be given, with their index.
+    fn candidates<'v>(
+        &self,
+        view: &'v PoolView,
+        exclude: Option<ServerId>,
+    ) -> impl Iterator<Item = (usize, &'v ServerView)> {
+        let group = self.group.iter().filter_map(|index| Some((*index, view.servers.get(*index)?)));
+        group.filter(move |(_, server)| Some(server.id) != exclude)
     }
 
-    /// Everybody had the turns of this round.
-    fn turn_round(&mut self) {
-        for seat in &mut self.seats {
-            if seat.turn == Turn::Next {
-                seat.turn = Turn::Fresh;
+    /// `leastconn`: the fewest connections for its weight; an idle server before all others; among equals the one
+    /// that was chosen, or whose load changed, longest ago.
+    fn least(&mut self, view: &PoolView, ask: &Ask<'_>) -> Option<usize> {
+        let candidates: Vec<(usize, ServerId, u32)> =
+            self.candidates(view, ask.exclude).map(|(index, s)| (index, s.id, s.weight)).collect();
+        let mut best: Option<(u64, u64, usize, ServerId)> = None;
+        for (index, id, weight) in candidates {
+            let load = (ask.load)(id);
+            let seen = self.loads.entry(id).or_insert((0, 0));
+            if seen.0 != load {
+                self.changes += 1;
+                *seen = (load, self.changes);
+            }
+            let key = if load == 0 { 0 } else { (u64::from(load) + 1) * 4096 / u64::from(weight.max(1)) };
+            if best.is_none_or(|(least, since, _, _)| (key, seen.1) < (least, since)) {
+                best = Some((key, seen.1, index, id));
             }
         }
-        self.round = self.total;
-        self.now = 0;
+        let (_, _, index, id) = best?;
+        // Its connection may have come and gone before the next pick.
+        self.changes += 1;
+        self.loads.entry(id).and_modify(|seen| seen.1 = self.changes);
+        Some(index)
     }
 
-    /// Gives seat `at` the present place and works out its next one.
-    fn seat(&mut self, at: usize) -> usize {
-        let (now, round, total) = (self.now, self.round, self.total);
-        let seat = &mut self.seats[at];
-        let weight = u64::from(seat.weight);
-        let mut place = seat.place.unwrap_or(now) + total / weight;
-        seat.rest += total % weight;
-        if seat.rest >= weight {
-            seat.rest -= weight;
-            place += 1;
+    /// `random(N)`: the less loaded of N servers drawn by weight.
+    fn random(&mut self, view: &PoolView, draws: u8, ask: &Ask<'_>) -> Option<usize> {
+        let candidates: Vec<(usize, ServerId, u64)> =
+            self.candidates(view, ask.exclude).map(|(index, s)| (index, s.id, u64::from(s.weight))).collect();
+        let total = candidates.iter().map(|(_, _, weight)| weight).sum();
+        let mut best: Option<(u64, u64, usize)> = None;
+        for _ in 0..draws.max(1) {
+            let mut at = self.rng.below(total);
+            let drawn = candidates.iter().find(|(_, _, weight)| {
+                let here = at < *weight;
+                at = at.saturating_sub(*weight);
+                here
+            });
+            let (index, id, weight) = *drawn?;
+            let load = u64::from((ask.load)(id));
+            // load / weight, compared without dividing.
+            if best.is_none_or(|(least, of, _)| load * of < least * weight) {
+                best = Some((load, weight, index));
+            }
         }
-        if place >= round || place >= total {
-            seat.turn = Turn::Next;
-            place = place.saturating_sub(round);
-        } else {
-            seat.turn = Turn::Placed;
+        best.map(|(_, _, index)| index)
+    }
+
+    fn hashed(&self, view: &PoolView, kind: HashType, ask: &Ask<'_>) -> Option<usize> {
+        let hash = ask.client.map_or(0, source_hash);
+        match kind {
+            HashType::MapBased => self.map.at(view, hash, ask.exclude),
+            HashType::Consistent => self.ring.at(view, avalanche(hash), ask.exclude),
         }
-        seat.place = Some(place);
-        self.turns += 1;
-        seat.since = self.turns;
-        self.now += 1;
-        seat.index
+    }
+}
+
+/// haproxy's hash of a client's address: its 32-bit words in network order, XORed.
+fn source_hash(client: IpAddr) -> u32 {
+    match client.to_canonical() {
+        IpAddr::V4(address) => address.to_bits(),
+        IpAddr::V6(address) => {
+            let bits = address.to_bits();
+            (0..4)
+                .fold(0, |hash, word| hash ^ u32::try_from((bits >> (32 * word)) & 0xffff_ffff).unwrap_or(0))
+        }
     }
 }
 

@@ -67,6 +67,7 @@ impl Pool {
             name: self.config.name.clone(),
             version: self.published.as_ref().map_or(0, |view| view.version),
             algorithm: self.config.algorithm,
+            all_backups: self.config.all_backups,
             servers: self.servers.iter().map(Server::view).collect(),
             retries: self.config.retries,
             redispatch: self.config.redispatch,

@@ -19,6 +19,8 @@ pub struct PoolView {
     pub version: u64,
     /// How to pick.
     pub algorithm: Algorithm,
+    /// `option allbackups`: all usable backups serve when no active server is usable, not only the first.
+    pub all_backups: bool,
     /// All servers, in the file's order, usable or not.
     pub servers: Vec<ServerView>,
     /// Connect retries after the first try (`retries`).

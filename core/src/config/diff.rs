@@ -165,6 +165,9 @@ fn pool(lines: &mut Vec<String>, old: &PoolConfig, new: &PoolConfig) {
     field(lines, name, "timeout connect", &perhaps(old.connect), &perhaps(new.connect));
     field(lines, name, "timeout server", &perhaps(old.server), &perhaps(new.server));
     field(lines, name, "retries", &old.retries, &new.retries);
+    let balance = |p: &PoolConfig| p.algorithm.words();
+    field(lines, name, "balance", &balance(old), &balance(new));
+    field(lines, name, "option allbackups", &old.all_backups, &new.all_backups);
     let by_id = |p: &PoolConfig| -> BTreeMap<_, Arc<ServerConfig>> {
         p.servers.iter().map(|s| (s.id, Arc::new(s.clone()))).collect()
     };

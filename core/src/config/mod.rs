@@ -4,6 +4,7 @@
 //! a text, `model` what comes out, `names` how things keep their ids over reloads, `lint` what is said of several nodes
 //! together.
 
+mod algorithm;
 pub mod codes;
 pub mod diff;
 pub mod finding;

@@ -2,6 +2,7 @@
 //!
 //! Nothing in here needs another look at a file; every number is in range, every name resolved.
 
+pub use super::algorithm::{Algorithm, HashType};
 use super::names::Names;
 use crate::action::AddressOptions;
 use crate::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
@@ -64,6 +65,8 @@ pub struct NodeConfig {
     pub max_connections: u32,
     /// `spread-checks`, per cent of the interval.
     pub spread_checks: u8,
+    /// Where the flight recorder writes, or `off`; `None` is the default place. Taken up at the start only.
+    pub record: Option<String>,
 }
 
 impl Default for NodeConfig {
@@ -78,6 +81,7 @@ impl Default for NodeConfig {
             log: Vec::new(),
             max_connections: 0,
             spread_checks: 0,
+            record: None,
         }
     }
 }
@@ -492,6 +496,8 @@ pub struct PoolConfig {
     pub name: Arc<str>,
     /// `balance`.
     pub algorithm: Algorithm,
+    /// `option allbackups`.
+    pub all_backups: bool,
     /// Its servers, in the file's order.
     pub servers: Vec<ServerConfig>,
     /// `retries`.
@@ -506,14 +512,6 @@ pub struct PoolConfig {
     pub log: Vec<LogTarget>,
     /// It came from a `listen` section (haproxy then says "proxy", not "backend").
     pub listen: bool,
-}
-
-/// `balance`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Algorithm {
-    /// `roundrobin`: smooth, weighted.
-    #[default]
-    RoundRobin,
 }
 
 /// `option redispatch [interval]`.

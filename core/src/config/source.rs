@@ -54,6 +54,15 @@ pub trait Source {
     fn host(&self) -> String;
     /// Does the account `user` exist? `None` when this host cannot tell.
     fn user(&self, user: &str) -> Option<bool>;
+    /// Does the group `group` exist? `None` when this host cannot tell.
+    fn group(&self, group: &str) -> Option<bool> {
+        let _ = group;
+        None
+    }
+    /// `path` from the root of the file system, where this host has one.
+    fn absolute(&self, path: &str) -> String {
+        path.to_string()
+    }
     /// The addresses of a host name, as text; empty when it cannot be resolved.
     fn resolve(&self, name: &str) -> Vec<IpAddr>;
 }

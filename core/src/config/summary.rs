@@ -5,7 +5,7 @@
 //! failure to the other router's takeover.
 
 use super::finding::{Findings, Severity};
-use super::model::{Algorithm, CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked};
+use super::model::{CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked};
 use crate::vrrp::election::master_down;
 use crate::vrrp::lease_for;
 use alloc::format;
@@ -81,7 +81,6 @@ fn takeover(config: &Config, instance: &InstanceConfig) -> String {
 
 fn servers(config: &Config, pool: &PoolConfig) -> String {
     let number = pool.servers.len();
-    let Algorithm::RoundRobin = pool.algorithm;
     let start = format!("{number} server{} of {}", if number == 1 { "" } else { "s" }, pool.name);
     let checks: Vec<&CheckConfig> = pool
         .servers

@@ -288,6 +288,7 @@ fn a_server_disabled_in_the_file_is_not_checked_until_the_word_is_gone() {
             id: PoolId(3),
             name: "p".into(),
             algorithm: crate::config::model::Algorithm::RoundRobin,
+            all_backups: false,
             servers: vec![server],
             retries: 3,
             redispatch: crate::config::model::Redispatch::Never,

@@ -12,7 +12,7 @@ mod timeouts;
 
 pub use report::{Cause, Code, Phase, Report};
 
-use crate::balance::pick::Picker;
+use crate::balance::pick::{Ask, Picker};
 use crate::balance::view::{PoolView, ServerView};
 use crate::config::model::Redispatch;
 use crate::id::ServerId;
@@ -115,6 +115,8 @@ pub struct Choice<'a> {
     pub view: &'a PoolView,
     /// Whose turn it is.
     pub picker: &'a mut Picker,
+    /// What else the choice may look at: the client's address, the servers' load.
+    pub ask: Ask<'a>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,10 +290,11 @@ impl Session {
 
     /// Chooses a server, not `last` if another can be had.
     fn assign(&mut self, now: Time, choice: Option<Choice<'_>>, last: Option<ServerId>) -> Step {
-        let Some(Choice { view, picker }) = choice else { return self.refuse(now) };
+        let Some(Choice { view, picker, ask }) = choice else { return self.refuse(now) };
         self.traffic.set_server_timeout(view.server);
         self.connect_within = view.connect;
-        let picked = picker.pick(view, last).or_else(|| last.and_then(|_| picker.pick(view, None)));
+        let picked = picker.pick(view, &Ask { exclude: last, ..ask });
+        let picked = picked.or_else(|| last.and_then(|_| picker.pick(view, &ask)));
         let Some(server) = picked.and_then(|at| view.servers.get(at)) else { return self.refuse(now) };
         if last.is_some_and(|last| last != server.id) {
             self.redispatched = true;
@@ -333,7 +336,9 @@ impl Session {
             Redispatch::Last if self.retries == view.retries => true,
             Redispatch::Every(every) if every > 0 && self.retries.is_multiple_of(every) => true,
             // Round robin with a choice, or a server that went down meanwhile: at once, whatever the interval says.
-            Redispatch::Last | Redispatch::Every(_) => active > 1 || !is_usable(view, last),
+            Redispatch::Last | Redispatch::Every(_) => {
+                (active > 1 && view.algorithm.takes_turns()) || !is_usable(view, last)
+            }
         };
         let again = if choose_anew { None } else { last };
         // A time-out was pause enough. An error would most likely come again at once from the same server.

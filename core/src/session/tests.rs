@@ -25,6 +25,7 @@ fn pool(servers: u32, retries: u32, redispatch: Redispatch) -> PoolView {
         name: "p".into(),
         version: 1,
         algorithm: Algorithm::RoundRobin,
+        all_backups: false,
         servers: servers.collect(),
         retries,
         redispatch,
@@ -55,7 +56,7 @@ impl Bench {
     }
 
     fn on(&mut self, event: Event) -> Step {
-        let choice = Choice { view: &self.view, picker: &mut self.picker };
+        let choice = Choice { view: &self.view, picker: &mut self.picker, ask: Ask::anybody() };
         self.session.on(Time::from_millis(self.now), event, Some(choice))
     }
 
@@ -345,7 +346,11 @@ fn without_time_outs_there_is_no_deadline() {
     view.connect = None;
     let mut session = Session::new(Time::ZERO, None);
     let mut picker = Picker::new();
-    session.on(Time::ZERO, Event::Start, Some(Choice { view: &view, picker: &mut picker }));
+    session.on(
+        Time::ZERO,
+        Event::Start,
+        Some(Choice { view: &view, picker: &mut picker, ask: Ask::anybody() }),
+    );
     assert_eq!(session.deadline(), None);
     session.on(Time::ZERO, Event::Connected, None);
     assert_eq!(session.deadline(), None);
@@ -389,7 +394,7 @@ fn turns_go_on_over_sessions() {
     let mut picker = Picker::new();
     let picked: Vec<u32> = (0..6)
         .map(|_| {
-            let choice = Choice { view: &view, picker: &mut picker };
+            let choice = Choice { view: &view, picker: &mut picker, ask: Ask::anybody() };
             to(Session::new(Time::ZERO, None).on(Time::ZERO, Event::Start, Some(choice))).0
         })
         .collect();

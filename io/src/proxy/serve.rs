@@ -7,6 +7,7 @@ use super::tcplog::{Line, connect_line, tcplog};
 use crate::clock::Clock;
 use crate::fabric::Fabric;
 use crate::log::LineSink;
+use standfast_core::balance::pick::Ask;
 use standfast_core::balance::view::PoolView;
 use standfast_core::id::{PoolId, ServerId};
 use standfast_core::session::{Choice, ConnectError, Event, Session, Step};
@@ -38,8 +39,14 @@ pub(super) async fn serve<F: Fabric, L: LineSink, C: Clock + Clone + 'static>(
         shared.log.line(&config.log, INFO, &connect_line(from, local, &config.name));
     }
     let mut session = Session::new(shared.clock.now(), config.client);
-    let mut connection =
-        Connection { shared: &shared, front: &front, pool: config.pool, session: &mut session, server: None };
+    let mut connection = Connection {
+        shared: &shared,
+        front: &front,
+        from,
+        pool: config.pool,
+        session: &mut session,
+        server: None,
+    };
     connection.run(client).await;
     // Given back before the line is written: like haproxy's, it counts the others on pool and server.
     let on = connection.server.take().map(|(id, _)| id);
@@ -66,6 +73,7 @@ pub(super) async fn serve<F: Fabric, L: LineSink, C: Clock + Clone + 'static>(
 struct Connection<'a, F: Fabric, L, C> {
     shared: &'a Shared<F, L, C>,
     front: &'a Front,
+    from: SocketAddr,
     pool: Option<PoolId>,
     session: &'a mut Session,
     /// The server being used, and its place in the count.
@@ -188,13 +196,15 @@ impl<F: Fabric, L: LineSink, C: Clock + Clone + 'static> Connection<'_, F, L, C>
 
     fn feed(&mut self, event: Event) -> Step {
         let now = self.shared.clock.now();
+        let load = |server| self.shared.counts.open_on(server);
+        let ask = Ask { exclude: None, client: Some(self.from.ip()), load: &load };
         let mut pools = self.shared.pools.borrow_mut();
         let choice = self.pool.and_then(|pool| pools.get_mut(&pool)).map(|pool| {
             let view = pool.view.borrow().clone();
             (view, &mut pool.picker)
         });
         match choice {
-            Some((view, picker)) => self.session.on(now, event, Some(Choice { view: &view, picker })),
+            Some((view, picker)) => self.session.on(now, event, Some(Choice { view: &view, picker, ask })),
             None => self.session.on(now, event, None),
         }
     }

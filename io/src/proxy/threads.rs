@@ -212,6 +212,7 @@ mod tests {
             name: "p".into(),
             version,
             algorithm: standfast_core::config::model::Algorithm::RoundRobin,
+            all_backups: false,
             servers: Vec::new(),
             retries: 3,
             redispatch: standfast_core::config::model::Redispatch::Never,

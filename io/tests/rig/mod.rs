@@ -127,6 +127,7 @@ pub fn pool(servers: &[SocketAddr]) -> PoolView {
         name: "back".into(),
         version: 1,
         algorithm: Algorithm::RoundRobin,
+        all_backups: false,
         servers: servers.collect(),
         retries: 0,
         redispatch: Redispatch::Never,

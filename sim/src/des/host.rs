@@ -6,6 +6,7 @@
 use super::clock::Clock;
 use super::kernel::Kernel;
 use super::shape::{RouterKey, Tweak};
+use crate::flight::Flown;
 use ipnet::IpNet;
 use standfast_core::balance::pick::Picker;
 use standfast_core::balance::view::PoolView;
@@ -13,7 +14,6 @@ use standfast_core::config::model::{Config, Version};
 use standfast_core::event::Role;
 use standfast_core::id::{CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId, Ticket};
 use standfast_core::input::{Admin, Input};
-use standfast_core::node::Node;
 use standfast_core::rng::Rng;
 use standfast_core::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -104,7 +104,7 @@ impl Machine {
 #[derive(Debug)]
 pub struct Process {
     /// The real node.
-    pub node: Node,
+    pub node: Flown,
     /// The one wake-up that counts, and when it is.
     pub wake: (u64, Option<Time>),
     /// Since when it is frozen, and the inputs that wait.

@@ -9,11 +9,11 @@ use super::marks::Mark;
 use super::queue::Event;
 use super::shape::{RouterKey, Tweak};
 use super::world::World;
+use crate::flight::Flown;
 use ipnet::IpNet;
 use standfast_core::event::Role;
 use standfast_core::id::{InstanceId, Interface};
 use standfast_core::input::{Input, KernelNotice, Order};
-use standfast_core::node::Node;
 use standfast_core::rng::Seed;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl World {
         h.generation += 1;
         h.machine.killed = false;
         let seed = Seed(h.rng.fork(h.generation).next_u64());
-        let node = Node::new(h.config.clone(), seed, h.read(now));
+        let node = Flown::new(h.config.clone(), seed, h.read(now));
         h.process =
             Some(Process { node, wake: (0, None), frozen: None, stopping: false, seen: Seen::default() });
         self.trace.say(self.now, Some(host), format_args!("starts"));

@@ -14,6 +14,7 @@ use super::world::{Canary, Setting, Spec, World};
 use standfast_core::config::model::Family;
 use standfast_core::input::{Input, Order};
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,9 +39,17 @@ pub struct Report {
 #[must_use]
 pub fn run(plan: &Plan, words: bool) -> Report {
     let mut run = Run::new(plan, words);
-    run.storm();
-    run.calm();
-    run.drill();
+    // A panic is a broken invariant like any other, with its seed and its trace.
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        run.storm();
+        run.calm();
+        run.drill();
+    }));
+    if let Err(panic) = ended {
+        let what = panic.downcast_ref::<String>().map(String::as_str);
+        let what = what.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
+        run.world.fail("A23", format!("panic: {what}"));
+    }
     let world = run.world;
     Report {
         violation: world.watch.violation.clone(),
@@ -48,7 +57,7 @@ pub fn run(plan: &Plan, words: bool) -> Report {
         events: world.watch.events,
         simulated: world.now.since_origin(),
         marks: world.watch.marks,
-        trace: world.trace.lines().map(String::from).collect(),
+        trace: world.trace.lines().into_iter().map(String::from).collect(),
     }
 }
 

@@ -281,6 +281,7 @@ impl Shape {
             id: pool,
             name: "apiserver".into(),
             algorithm: Default::default(),
+            all_backups: false,
             servers,
             retries: 3,
             redispatch: Redispatch::Last,

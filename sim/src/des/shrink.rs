@@ -1,32 +1,59 @@
 //! Makes a failing plan small: delta debugging over its faults, then over what stays broken in the calm.
 //!
 //! Every entity draws from its own random stream, so leaving out a fault changes nothing but what it caused. A
-//! smaller plan counts only if it breaks the same invariant.
+//! smaller plan counts only if it breaks the same invariant. The work is bounded by simulated events, never by the
+//! clock: the same failure shrinks to the same plan on every machine.
 
-use super::plan::Plan;
+use super::plan::{Drill, Plan};
 use super::run::run;
 
-/// The most runs that shrinking may take.
-pub const MAX_RUNS: u32 = 400;
+/// The events that shrinking may spend: well under a second of an optimised build.
+pub const MAX_EVENTS: u64 = 1_000_000;
 
-/// The smallest plan found that breaks the invariant `name`, and how many runs that took.
+/// A failing plan, made small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shrunk {
+    /// The smallest plan found.
+    pub plan: Plan,
+    /// How many runs that took.
+    pub runs: u32,
+    /// How many events those had; more than [`MAX_EVENTS`] only by the last run.
+    pub events: u64,
+}
+
+/// The smallest plan found that breaks the invariant `name`.
 #[must_use]
-pub fn shrink(plan: &Plan, name: &str) -> (Plan, u32) {
-    let mut runs = 0;
+pub fn shrink(plan: &Plan, name: &str) -> Shrunk {
+    let (mut runs, mut events) = (0, 0);
     let mut fails = |candidate: &Plan| {
+        if events >= MAX_EVENTS {
+            return false;
+        }
+        let report = run(candidate, false);
         runs += 1;
-        runs <= MAX_RUNS && run(candidate, false).violation.is_some_and(|violation| violation.name == name)
+        events += report.events;
+        report.violation.is_some_and(|violation| violation.name == name)
     };
     let mut best = plan.clone();
+    // The large cuts first: they make every further run short.
+    let cuts: [fn(&mut Plan); 4] = [
+        |plan| plan.drill = Drill::Nothing,
+        |plan| plan.noise = false,
+        |plan| plan.clients = plan.clients.min(1),
+        |plan| plan.faults.clear(),
+    ];
+    for cut in cuts {
+        let mut smaller = best.clone();
+        cut(&mut smaller);
+        if smaller != best && fails(&smaller) {
+            best = smaller;
+        }
+    }
     best.faults = minimal(&best.faults, |faults| fails(&Plan { faults: faults.to_vec(), ..best.clone() }));
     best.left = minimal(&best.left, |left| fails(&Plan { left: left.to_vec(), ..best.clone() }));
     best.failing =
         minimal(&best.failing, |failing| fails(&Plan { failing: failing.to_vec(), ..best.clone() }));
-    let quiet = Plan { noise: false, ..best.clone() };
-    if best.noise && fails(&quiet) {
-        best = quiet;
-    }
-    (best, runs.min(MAX_RUNS))
+    Shrunk { plan: best, runs, events }
 }
 
 /// Delta debugging (Zeller and Hildebrandt 2002): a subset of `all` that still `fails` and of which no single

@@ -2,18 +2,20 @@
 
 use crate::hash::TraceHash;
 use standfast_core::time::Time;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Arguments;
 
-/// The most lines kept per run.
-pub const MAX_LINES: usize = 4_000;
+/// The most lines kept of each host, and of what concerns everybody.
+pub const MAX_LINES: usize = 600;
 
 /// A trace.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     hash: TraceHash,
     words: bool,
-    lines: VecDeque<String>,
+    told: u64,
+    /// By host; each line with its number, so that they can be put in order again.
+    lines: BTreeMap<Option<usize>, VecDeque<(u64, String)>>,
 }
 
 impl Trace {
@@ -35,13 +37,16 @@ impl Trace {
         if !self.words {
             return;
         }
-        if self.lines.len() == MAX_LINES {
-            self.lines.pop_front();
+        let lines = self.lines.entry(host).or_default();
+        if lines.len() == MAX_LINES {
+            lines.pop_front();
         }
-        self.lines.push_back(match host {
+        self.told += 1;
+        let line = match host {
             Some(host) => format!("{now} n{} {text}", host + 1),
             None => format!("{now} -- {text}"),
-        });
+        };
+        lines.push_back((self.told, line));
     }
 
     /// Lines are kept.
@@ -50,9 +55,13 @@ impl Trace {
         self.words
     }
 
-    /// The lines kept.
-    pub fn lines(&self) -> impl Iterator<Item = &str> {
-        self.lines.iter().map(String::as_str)
+    /// The lines kept, in the order in which they were said.
+    #[must_use]
+    pub fn lines(&self) -> Vec<&str> {
+        let mut all: Vec<(u64, &str)> =
+            self.lines.values().flatten().map(|(nth, line)| (*nth, line.as_str())).collect();
+        all.sort_unstable_by_key(|line| line.0);
+        all.into_iter().map(|(_, line)| line).collect()
     }
 
     /// The hash's value.
@@ -67,12 +76,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_keeps_no_more_than_its_limit() {
+    fn a_trace_keeps_no_more_of_a_host_than_its_limit_and_drops_nothing_of_a_quiet_one() {
         let mut trace = Trace::new(true);
+        trace.say(Time::ZERO, Some(1), format_args!("quiet"));
         for n in 0..=MAX_LINES {
-            trace.say(Time::ZERO, None, format_args!("{n}"));
+            trace.say(Time::ZERO, Some(0), format_args!("{n}"));
         }
-        assert_eq!(trace.lines().count(), MAX_LINES);
-        assert!(trace.lines().next().unwrap().ends_with(" 1"));
+        let lines = trace.lines();
+        assert_eq!(lines.len(), MAX_LINES + 1);
+        assert!(lines[0].ends_with(" n2 quiet"));
+        assert!(lines[1].ends_with(" n1 1"));
     }
 }

@@ -8,7 +8,7 @@ use super::invariant;
 use super::marks::Mark;
 use super::queue::Event;
 use super::world::World;
-use standfast_core::balance::pick::Picker;
+use standfast_core::balance::pick::{Ask, Picker};
 use standfast_core::id::{PoolId, ServerId};
 use standfast_core::input::{Admin, Input, Order, Tally};
 use std::net::SocketAddr;
@@ -72,7 +72,7 @@ impl World {
         if newest != Some(plane.view.version) {
             self.watch.marks.insert(Mark::OldView);
         }
-        let picked = plane.picker.pick(&plane.view, None);
+        let picked = plane.picker.pick(&plane.view, &Ask::anybody());
         if plane.picks.len() < WINDOW
             && let Some(at) = picked
         {

@@ -32,6 +32,7 @@ fn config(servers: Vec<ServerConfig>) -> Config {
         name: "api".into(),
         algorithm: Algorithm::RoundRobin,
         servers,
+        all_backups: false,
         retries: 3,
         redispatch: Redispatch::Never,
         connect: None,

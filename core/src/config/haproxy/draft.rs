@@ -5,7 +5,7 @@
 use super::check::Checks;
 use super::server::Params;
 use crate::config::finding::Span;
-use crate::config::model::{Bind, LogTarget, Redispatch};
+use crate::config::model::{Algorithm, Bind, HashType, LogTarget, Redispatch};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -34,6 +34,7 @@ pub(super) struct Draft {
     pub(super) timeouts: Timeouts,
     pub(super) retries: u32,
     pub(super) redispatch: Redispatch,
+    pub(super) balance: Balance,
     pub(super) max_connections: u32,
     pub(super) logging: Logging,
     pub(super) backend: Option<Named>,
@@ -52,6 +53,7 @@ impl Default for Draft {
             timeouts: Timeouts::default(),
             retries: 3,
             redispatch: Redispatch::Never,
+            balance: Balance::default(),
             max_connections: 0,
             logging: Logging::default(),
             backend: None,
@@ -59,6 +61,27 @@ impl Default for Draft {
             server: Params::default(),
             disabled: false,
             forward: None,
+        }
+    }
+}
+
+/// `balance`, `hash-type` and `option allbackups`, which may come in any order.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Balance {
+    pub(super) named: Algorithm,
+    pub(super) hash: HashType,
+    pub(super) all_backups: bool,
+}
+
+impl Balance {
+    /// The algorithm with the hash that was asked for.
+    pub(super) fn algorithm(&self) -> Algorithm {
+        match self.named {
+            Algorithm::Source(_) => Algorithm::Source(self.hash),
+            other @ (Algorithm::RoundRobin
+            | Algorithm::StaticRr
+            | Algorithm::LeastConn
+            | Algorithm::Random { .. }) => other,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::codes;
 use super::draft::ProxyKind;
 use super::lex::{Line, Prefix};
 use super::reader::Reader;
-use super::{check, global, logging, server, settings};
+use super::{balance, check, global, logging, server, settings};
 use alloc::format;
 
 /// What is done with a keyword.
@@ -185,7 +185,7 @@ const PROXY: &[(&str, Place, Act)] = &[
     ("default-server", DB, Do(server::default_server)),
     ("default_backend", DF, Do(settings::default_backend)),
     ("use_backend", F, Do(settings::use_backend)),
-    ("balance", DB, Do(settings::balance)),
+    ("balance", DB, Do(balance::balance)),
     ("log", ALL, Do(logging::log)),
     ("timeout", ALL, Do(settings::timeout)),
     ("retries", DB, Do(settings::retries)),
@@ -206,7 +206,7 @@ const PROXY: &[(&str, Place, Act)] = &[
     ("description", ALL, Accept),
     ("unique-id-format", DF, Accept),
     ("unique-id-header", DF, Accept),
-    ("hash-type", DB, Accept),
+    ("hash-type", DB, Do(balance::hash_type)),
     ("hash-balance-factor", DB, Accept),
     ("hash-preserve-affinity", DB, Accept),
     ("bind-process", ALL, Accept),
@@ -293,7 +293,7 @@ const OPTION: &[(&str, Place, bool, Act)] = &[
     ("logasap", DF, true, Warn("sessions are logged when they end")),
     ("log-health-checks", DB, true, Warn("checks are logged when they change a server's state")),
     ("abortonclose", ALL, true, Accept),
-    ("allbackups", DB, true, Refuse("only the first usable backup server would get connections")),
+    ("allbackups", DB, true, Do(balance::all_backups)),
     ("persist", DB, true, Accept),
     ("prefer-last-server", DB, true, Accept),
     ("nolinger", ALL, true, Warn("connections are closed in order, not reset")),

@@ -124,7 +124,8 @@ fn pool(reader: &mut Reader<'_>, config: &mut Config, proxy: &Proxy, authorities
     let pool = PoolConfig {
         id,
         name: proxy.name.clone(),
-        algorithm: crate::config::model::Algorithm::RoundRobin,
+        algorithm: draft.balance.algorithm(),
+        all_backups: draft.balance.all_backups,
         servers,
         retries: draft.retries,
         redispatch: draft.redispatch,

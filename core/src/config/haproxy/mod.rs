@@ -1,11 +1,12 @@
 //! haproxy.cfg: frontends, backends and their health checks, with haproxy 2.6's meaning.
 //!
 //! `lex` makes words of lines, `keywords` says for every keyword what is done with it (one entry each), `section`,
-//! `settings`, `server`, `check`, `logging` and `global` keep what the lines say, and `lower` makes the model of it
+//! `settings`, `balance`, `server`, `check`, `logging` and `global` keep what the lines say, and `lower` makes the model of it
 //! when all is known. Nothing is skipped in silence: a keyword takes effect, has none in haproxy's TCP mode either,
 //! or is named with the effect of leaving it out. All findings come in one pass.
 
 mod address;
+mod balance;
 mod check;
 pub mod codes;
 mod draft;

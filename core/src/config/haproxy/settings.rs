@@ -50,39 +50,6 @@ pub(super) fn use_backend(reader: &mut Reader<'_>, line: &Line) {
     }
 }
 
-/// `balance`: round robin only, for now.
-pub(super) fn balance(reader: &mut Reader<'_>, line: &Line) {
-    const OTHERS: [&str; 11] = [
-        "static-rr",
-        "leastconn",
-        "first",
-        "source",
-        "uri",
-        "url_param",
-        "hdr",
-        "random",
-        "rdp-cookie",
-        "hash",
-        "sticky",
-    ];
-    let word = line.word(1);
-    let name = word.split_once('(').map_or(word, |(name, _)| name);
-    match name {
-        "" | "roundrobin" => {}
-        name if OTHERS.contains(&name) => {
-            let message =
-                format!("`balance {name}` is not served: clients would reach other servers than it chooses");
-            reader.error(codes::REFUSED, line, 1, message, Some("use `balance roundrobin`"));
-        }
-        other => {
-            let help = reader.near(other, ["roundrobin"].into_iter().chain(OTHERS));
-            let help = help.map(|near| format!("did you mean `{near}`?"));
-            let message = format!("`{other}` is not an algorithm");
-            reader.error(codes::BAD_VALUE, line, 1, message, help.as_deref());
-        }
-    }
-}
-
 pub(super) fn retries(reader: &mut Reader<'_>, line: &Line) {
     if let Some(number) = reader.number(line, 1, 0, 1_000_000) {
         reader.draft().retries = number;

@@ -48,6 +48,7 @@ codes! {
     NO_SUCH_NAME = 1010, "A name that nothing above it defines.";
     NOT_A_BLOCK = 1011, "A block where the keyword takes none.";
     VIRTUAL_SERVER = 1012, "LVS virtual servers are not served; the same is said in haproxy's language.";
+    DEPRECATED = 1014, "A keyword in a form that keepalived has given up.";
     LEGACY_GROUP = 1013, "A sync group in the form of before 2.0, without `group { }`.";
 
     NO_VRID = 1101, "A virtual router without virtual_router_id.";

@@ -83,6 +83,11 @@ pub(super) fn account(desk: &mut Desk<'_>, words: &[Word]) -> Option<Arc<str>> {
         desk.error(first.span(), codes::UNKNOWN_USER, message, "create it, or name another one");
         return None;
     }
+    if !group.is_empty() && desk.source.group(&group) == Some(false) {
+        let message = format!("there is no group `{group}`");
+        desk.error(words.last()?.span(), codes::UNKNOWN_USER, message, "create it, or name another one");
+        return None;
+    }
     Some(if group.is_empty() { Arc::from(user) } else { Arc::from(format!("{user}:{group}").as_str()) })
 }
 

@@ -142,7 +142,10 @@ impl Reader<'_> {
             "_HASH" => Some("#".to_string()),
             "_BANG" => Some("!".to_string()),
             "_INSTANCE" => Some(self.config_id()),
-            "_PWD" => Some(self.stack.last().map_or_else(String::new, |path| super::include::folder(path))),
+            "_PWD" => {
+                let here = |path: &String| super::include::folder(&self.source.absolute(path));
+                Some(self.stack.last().map_or_else(String::new, here))
+            }
             "_ENV" => Some(self.source.env(reference.arguments.trim()).unwrap_or_default()),
             "_RANDOM" => {
                 let mut bounds = reference.arguments.split_whitespace().map(|n| n.parse::<u32>().ok());
@@ -321,6 +324,9 @@ fn list(inside: &str) -> Result<(Vec<String>, Vec<Vec<String>>), &'static str> {
     let names = groups.remove(0);
     if !names.iter().all(|name| name_like(name)) {
         return Err("a list needs its name first");
+    }
+    if groups.is_empty() {
+        return Err("a list needs a value");
     }
     if groups.iter().any(|group| group.len() != names.len()) {
         return Err("each tuple of a list has as many values as there are names");

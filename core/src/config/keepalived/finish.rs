@@ -307,10 +307,11 @@ fn transport(desk: &mut Desk<'_>, draft: &InstanceDraft, family: Family, strict:
     }
     if strict && unicast {
         let at = wish.unicast.clone().unwrap_or_else(|| draft.name.span());
-        desk.error(
+        // keepalived 2.2 runs such a file; later releases stop at it.
+        desk.warn(
             at,
             codes::STRICT,
-            "strict_mode and unicast peers exclude each other",
+            "strict_mode and unicast peers exclude each other by the standard; newer keepalived refuses the file",
             "remove vrrp_strict or strict_mode",
         );
     }

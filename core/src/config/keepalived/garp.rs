@@ -1,9 +1,11 @@
 //! The `garp_*` family, for all virtual routers and for one.
 
+use super::codes;
 use super::keyword::Desk;
 use super::tree::Statement;
 use super::values::argument;
 use crate::config::model::AnnounceConfig;
+use alloc::format;
 use core::time::Duration;
 
 /// As written; what is not is inherited.
@@ -29,7 +31,7 @@ pub(super) fn delay(garp: &mut Garp, desk: &mut Desk<'_>, s: &Statement) {
 
 /// `garp_master_repeat`; 0 becomes 1.
 pub(super) fn repeat(garp: &mut Garp, desk: &mut Desk<'_>, s: &Statement) {
-    garp.repeat = argument(desk, s, 0..=MAX_REPEAT).map(|n: u32| n.max(1)).or(garp.repeat);
+    garp.repeat = at_least_one(desk, s).or(garp.repeat);
 }
 
 /// `garp_master_refresh`.
@@ -39,7 +41,16 @@ pub(super) fn refresh(garp: &mut Garp, desk: &mut Desk<'_>, s: &Statement) {
 
 /// `garp_master_refresh_repeat`; 0 becomes 1.
 pub(super) fn refresh_repeat(garp: &mut Garp, desk: &mut Desk<'_>, s: &Statement) {
-    garp.refresh_repeat = argument(desk, s, 0..=MAX_REPEAT).map(|n: u32| n.max(1)).or(garp.refresh_repeat);
+    garp.refresh_repeat = at_least_one(desk, s).or(garp.refresh_repeat);
+}
+
+/// A number of announcements where none makes no sense.
+fn at_least_one(desk: &mut Desk<'_>, s: &Statement) -> Option<u32> {
+    let number: u32 = argument(desk, s, 0..=MAX_REPEAT)?;
+    if number == 0 {
+        desk.warn(s.span(), codes::ROUNDED, format!("`{} 0` means 1", s.keyword()), "");
+    }
+    Some(number.max(1))
 }
 
 /// `garp_lower_prio_delay`.

@@ -59,77 +59,95 @@ const SOME: Shape = Shape::Words(0, usize::MAX, "");
 
 /// Keywords of `global_defs`.
 pub(super) static TABLE: &[Keyword<Globals>] = &[
-    served("router_id", ONE, "host name", router_id),
-    served("script_user", Shape::Words(1, 2, "an account"), "keepalived_script, else root", |g, desk, s| {
-        g.scripts.user = account(desk, s.arguments()).or(g.scripts.user.take());
-    }),
-    served("enable_script_security", Shape::Flag, "off", |g, _, _| g.scripts.security = true),
-    served("vrrp_version", Shape::Words(1, 1, "2 or 3"), "2", |g, desk, s| {
+    served("router_id", ONE, "host name", "", router_id),
+    served(
+        "script_user",
+        Shape::Words(1, 2, "an account"),
+        "keepalived_script, else root",
+        "",
+        |g, desk, s| {
+            g.scripts.user = account(desk, s.arguments()).or(g.scripts.user.take());
+        },
+    ),
+    served("enable_script_security", Shape::Flag, "off", "", |g, _, _| g.scripts.security = true),
+    served("vrrp_version", Shape::Words(1, 1, "2 or 3"), "2", "2, 3", |g, desk, s| {
         if let Some(version) = argument::<u8>(desk, s, 2..=3) {
             g.version = if version == 2 { Version::V2 } else { Version::V3 };
         }
     }),
-    served("vrrp_strict", Shape::Switch, "off", |g, desk, s| g.strict = switch(desk, s).unwrap_or(g.strict)),
-    served("vrrp_skip_check_adv_addr", Shape::Switch, "off", |g, desk, s| {
+    served("vrrp_strict", Shape::Switch, "off", "", |g, desk, s| {
+        g.strict = switch(desk, s).unwrap_or(g.strict)
+    }),
+    served("vrrp_skip_check_adv_addr", Shape::Switch, "off", "", |g, desk, s| {
         g.skip_address_check = switch(desk, s).unwrap_or(g.skip_address_check);
     }),
-    served("vrrp_garp_interval", Shape::Words(1, 1, "seconds"), "0 (none)", |_, desk, s| {
+    served("vrrp_garp_interval", Shape::Words(1, 1, "seconds"), "0 (none)", "0 to 4294 s", |_, desk, s| {
         if let Some(gap) = gap(desk, s) {
             desk.config.node.garp_interval = gap;
         }
     }),
-    served("vrrp_gna_interval", Shape::Words(1, 1, "seconds"), "0 (none)", |_, desk, s| {
+    served("vrrp_gna_interval", Shape::Words(1, 1, "seconds"), "0 (none)", "0 to 4294 s", |_, desk, s| {
         if let Some(gap) = gap(desk, s) {
             desk.config.node.gna_interval = gap;
         }
     }),
-    served("vrrp_garp_master_delay", ONE, "5 s, 0..=4294", |g, desk, s| garp::delay(&mut g.garp, desk, s)),
-    served("vrrp_garp_master_repeat", ONE, "5", |g, desk, s| garp::repeat(&mut g.garp, desk, s)),
-    served("vrrp_garp_master_refresh", ONE, "60 s (keepalived: 0)", |g, desk, s| {
+    served("vrrp_garp_master_delay", ONE, "5 s", "0 to 4294 s", |g, desk, s| {
+        garp::delay(&mut g.garp, desk, s)
+    }),
+    served("vrrp_garp_master_repeat", ONE, "5", "1 to 1000", |g, desk, s| garp::repeat(&mut g.garp, desk, s)),
+    served("vrrp_garp_master_refresh", ONE, "60 s (keepalived: 0)", "0 to 4294967295 s", |g, desk, s| {
         garp::refresh(&mut g.garp, desk, s)
     }),
-    served("vrrp_garp_master_refresh_repeat", ONE, "1", |g, desk, s| {
+    served("vrrp_garp_master_refresh_repeat", ONE, "1", "1 to 1000", |g, desk, s| {
         garp::refresh_repeat(&mut g.garp, desk, s)
     }),
-    served("vrrp_garp_lower_prio_delay", ONE, "as master_delay", |g, desk, s| {
+    served("vrrp_garp_lower_prio_delay", ONE, "as master_delay", "0 to 4294 s", |g, desk, s| {
         garp::lower_delay(&mut g.garp, desk, s)
     }),
-    served("vrrp_garp_lower_prio_repeat", ONE, "as master_repeat", |g, desk, s| {
+    served("vrrp_garp_lower_prio_repeat", ONE, "as master_repeat", "0 to 1000", |g, desk, s| {
         garp::lower_repeat(&mut g.garp, desk, s)
     }),
-    served("vrrp_min_garp", Shape::Switch, "off", |g, desk, s| {
+    served("vrrp_min_garp", Shape::Switch, "off", "", |g, desk, s| {
         g.garp.min = switch(desk, s).unwrap_or(g.garp.min);
     }),
-    served("vrrp_down_timer_adverts", ONE, "3, 1..=100", |g, desk, s| {
+    served("vrrp_down_timer_adverts", ONE, "3", "1 to 100", |g, desk, s| {
         g.down_adverts = argument(desk, s, 1..=100).or(g.down_adverts);
     }),
-    served("vrrp_lower_prio_no_advert", Shape::Switch, "off", |g, desk, s| {
+    served("vrrp_lower_prio_no_advert", Shape::Switch, "off", "", |g, desk, s| {
         g.lower_no_advert = switch(desk, s).unwrap_or(g.lower_no_advert);
     }),
-    served("vrrp_higher_prio_send_advert", Shape::Switch, "on (keepalived: off)", |g, desk, s| {
+    served("vrrp_higher_prio_send_advert", Shape::Switch, "on (keepalived: off)", "", |g, desk, s| {
         g.last_advert = switch(desk, s).or(g.last_advert);
     }),
-    served("vrrp_owner_ignore_adverts", Shape::Switch, "off", |g, desk, s| {
+    served("vrrp_owner_ignore_adverts", Shape::Switch, "off", "", |g, desk, s| {
         g.owner_ignores = switch(desk, s).unwrap_or(g.owner_ignores);
     }),
-    served("vrrp_check_unicast_src", Shape::Switch, "off", |g, desk, s| {
+    served("vrrp_check_unicast_src", Shape::Switch, "off", "", |g, desk, s| {
         g.check_source = switch(desk, s).unwrap_or(g.check_source);
     }),
-    served("v3_checksum_as_v2", Shape::Switch, "off", |g, desk, s| {
+    served("v3_checksum_as_v2", Shape::Switch, "off", "", |g, desk, s| {
         g.plain_checksum = switch(desk, s).unwrap_or(g.plain_checksum);
     }),
-    served("vrrp_mcast_group4", Shape::Words(1, 1, "an address"), "224.0.0.18", |g, desk, s| {
-        g.groups.0 = group(desk, s, true).or(g.groups.0);
-    }),
-    served("vrrp_mcast_group6", Shape::Words(1, 1, "an address"), "ff02::12", |g, desk, s| {
+    served(
+        "vrrp_mcast_group4",
+        Shape::Words(1, 1, "an address"),
+        "224.0.0.18",
+        "224.0.0.0/4",
+        |g, desk, s| {
+            g.groups.0 = group(desk, s, true).or(g.groups.0);
+        },
+    ),
+    served("vrrp_mcast_group6", Shape::Words(1, 1, "an address"), "ff02::12", "ff00::/8", |g, desk, s| {
         g.groups.1 = group(desk, s, false).or(g.groups.1);
     }),
-    served("vrrp_startup_delay", Shape::Words(1, 1, "seconds"), "0", |_, desk, s| {
+    served("vrrp_startup_delay", Shape::Words(1, 1, "seconds"), "0", "0 to 4294 s", |_, desk, s| {
         if let Some(delay) = first(s).and_then(|word| seconds(desk, word, 6, 0..=4_294_000_000)) {
             desk.config.node.startup_delay = delay;
         }
     }),
-    served("log_unknown_vrids", Shape::Flag, "off", |_, desk, _| desk.config.node.log_unknown_vrids = true),
+    served("log_unknown_vrids", Shape::Flag, "off", "", |_, desk, _| {
+        desk.config.node.log_unknown_vrids = true
+    }),
     refused(
         "vrrp_delay_after_boot",
         ONE,

@@ -31,11 +31,13 @@ impl Notified for GroupDraft {
 
 /// Keywords of `vrrp_sync_group`.
 pub(super) static TABLE: &[Keyword<GroupDraft>] = &[
-    served("group", Shape::Block(0), "required", |g, _, s| {
+    served("group", Shape::Block(0), "required", "", |g, _, s| {
         g.members.extend(s.body.iter().flatten().flat_map(|line| line.words.iter().cloned()));
     }),
-    served("track_script", Shape::Block(0), "none", |g, desk, s| tracker::scripts(&mut g.trackers, desk, s)),
-    served("track_interface", Shape::Block(0), "none", |g, desk, s| {
+    served("track_script", Shape::Block(0), "none", "", |g, desk, s| {
+        tracker::scripts(&mut g.trackers, desk, s)
+    }),
+    served("track_interface", Shape::Block(0), "none", "", |g, desk, s| {
         tracker::interfaces(&mut g.trackers, desk, s)
     }),
     refused(
@@ -51,13 +53,17 @@ pub(super) static TABLE: &[Keyword<GroupDraft>] = &[
         "use a vrrp_script with pidof or pgrep",
     ),
     refused("track_bfd", Shape::Any, "the group would not follow the session", "use a vrrp_script with ping"),
-    served("notify_master", Shape::Command, "none", tell),
-    served("notify_backup", Shape::Command, "none", tell),
-    served("notify_fault", Shape::Command, "none", tell),
-    served("notify_stop", Shape::Command, "none", tell),
-    served("notify", Shape::Command, "none", tell),
-    served("sync_group_tracking_weight", Shape::Flag, "off", |g, _, _| g.weights = true),
-    served("global_tracking", Shape::Flag, "off", |g, _, _| g.weights = true),
+    served("notify_master", Shape::Command, "none", "", tell),
+    served("notify_backup", Shape::Command, "none", "", tell),
+    served("notify_fault", Shape::Command, "none", "", tell),
+    served("notify_stop", Shape::Command, "none", "", tell),
+    served("notify", Shape::Command, "none", "", tell),
+    served("sync_group_tracking_weight", Shape::Flag, "off", "", |g, _, _| g.weights = true),
+    served("global_tracking", Shape::Flag, "off", "", |g, desk, s| {
+        g.weights = true;
+        let message = "global_tracking is the old name of sync_group_tracking_weight";
+        desk.warn(s.span(), codes::DEPRECATED, message, "write sync_group_tracking_weight");
+    }),
     note("smtp_alert", Shape::Words(0, 1, ""), "mail is not sent; watch the log, or use notify"),
     note("notify_priority_changes", Shape::Words(0, 1, ""), "there are no notification pipes; watch the log"),
 ];

@@ -6,6 +6,8 @@
 use super::codes;
 use super::reader::{Reader, span};
 use super::text::{Ch, Line, plain, trim, words};
+use super::tree::finding;
+use crate::config::finding::Severity;
 use crate::config::source::ReadError;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -103,9 +105,9 @@ impl Reader<'_> {
             if matched.is_empty() {
                 let said = if braced { checks.brace } else { false }
                     || if wild { checks.wildcard } else { checks.literal };
-                if said {
-                    self.error(span(line, at), codes::NO_MATCH, format!("{full} matches no file"), "");
-                }
+                let severity = if said { Severity::Error } else { Severity::Warning };
+                let message = format!("{full} matches no file");
+                self.findings.push(finding(severity, span(line, at), codes::NO_MATCH, message, ""));
             }
             for path in matched {
                 self.include_file(line, at, &path, checks);
@@ -133,7 +135,10 @@ impl Reader<'_> {
         }
         match self.source.read(path) {
             // An executable or unreadable file is passed over unless the line says that it counts.
-            Err(ReadError::NotRegular(_) | ReadError::Refused(_) | ReadError::Missing) if !checks.read => {}
+            Err(ReadError::NotRegular(why) | ReadError::Refused(why)) if !checks.read => {
+                let message = format!("{path} is passed over: {why}");
+                self.findings.push(finding(Severity::Warning, here, codes::UNREADABLE, message, ""));
+            }
             Ok(_) | Err(_) => self.file(path, Some(here)),
         }
     }

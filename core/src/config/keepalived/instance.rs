@@ -149,110 +149,130 @@ const TELL: &str = "remove it: neighbours follow by gratuitous ARP and unsolicit
 
 /// Keywords of `vrrp_instance`.
 pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
-    served("state", Shape::Words(1, 1, "MASTER or BACKUP"), "by priority", state),
-    served("interface", Shape::Words(1, 1, "an interface"), "required", |i, desk, s| {
-        if let Some(name) = first(s).and_then(|word| interface(desk, word)) {
-            i.identity.interface = Some(name);
-        }
-    }),
-    served("virtual_router_id", NUMBER, "required, 1..=255", |i, desk, s| {
+    served("state", Shape::Words(1, 1, "MASTER or BACKUP"), "by priority", "MASTER, BACKUP", state),
+    served(
+        "interface",
+        Shape::Words(1, 1, "an interface"),
+        "required",
+        "a name of at most 15 characters",
+        |i, desk, s| {
+            if let Some(name) = first(s).and_then(|word| interface(desk, word)) {
+                i.identity.interface = Some(name);
+            }
+        },
+    ),
+    served("virtual_router_id", NUMBER, "required", "1 to 255", |i, desk, s| {
         if let (Some(vrid), Some(word)) = (argument(desk, s, 1..=255), first(s)) {
             i.identity.vrid = Some((vrid, word.clone()));
         }
     }),
-    served("priority", NUMBER, "100, 1..=255", |i, desk, s| {
+    served("priority", NUMBER, "100", "1 to 255", |i, desk, s| {
         if let (Some(priority), Some(word)) = (argument(desk, s, 1..=255), first(s)) {
             i.election.priority = Some((priority, word.clone()));
         }
     }),
-    served("advert_int", SECONDS, "1 s, 0.01..=255", |i, desk, s| {
-        if let Some(word) = first(s) {
-            let found = seconds(desk, word, 6, 10_000..=255_000_000);
-            i.election.interval = found.map(|time| (time, word.clone())).or(i.election.interval.take());
-        }
-    }),
-    served("version", Shape::Words(1, 1, "2 or 3"), "vrrp_version; IPv6: 3", version),
-    served("native_ipv6", Shape::Flag, "off", |i, _, _| i.identity.native_ipv6 = true),
-    served("nopreempt", Shape::Flag, "off", |i, _, s| i.election.nopreempt = Some(s.span())),
-    served("preempt", Shape::Flag, "on", |i, _, _| i.election.nopreempt = None),
-    served("preempt_delay", SECONDS, "0, 0..=1000", |i, desk, s| {
+    served(
+        "advert_int",
+        SECONDS,
+        "1 s",
+        "0.01 to 255 s; version 2 whole seconds, version 3 up to 40.95 s",
+        |i, desk, s| {
+            if let Some(word) = first(s) {
+                let found = seconds(desk, word, 6, 10_000..=255_000_000);
+                i.election.interval = found.map(|time| (time, word.clone())).or(i.election.interval.take());
+            }
+        },
+    ),
+    served("version", Shape::Words(1, 1, "2 or 3"), "vrrp_version; IPv6: 3", "2, 3", version),
+    served("native_ipv6", Shape::Flag, "off", "", |i, _, _| i.identity.native_ipv6 = true),
+    served("nopreempt", Shape::Flag, "off", "", |i, _, s| i.election.nopreempt = Some(s.span())),
+    served("preempt", Shape::Flag, "on", "", |i, _, _| i.election.nopreempt = None),
+    served("preempt_delay", SECONDS, "0", "0 to 1000 s", |i, desk, s| {
         if let Some(word) = first(s) {
             let found = seconds(desk, word, 6, 0..=1_000_000_000);
             i.election.preempt_delay =
                 found.map(|time| (time, word.clone())).or(i.election.preempt_delay.take());
         }
     }),
-    served("down_timer_adverts", NUMBER, "3, 1..=100", |i, desk, s| {
+    served("down_timer_adverts", NUMBER, "3", "1 to 100", |i, desk, s| {
         if let (Some(n), Some(word)) = (argument(desk, s, 1..=100), first(s)) {
             i.election.down_adverts = Some((n, word.clone()));
         }
     }),
-    served("strict_mode", Shape::Switch, "vrrp_strict", |i, desk, s| {
+    served("strict_mode", Shape::Switch, "vrrp_strict", "", |i, desk, s| {
         i.election.strict = switch(desk, s).or(i.election.strict);
     }),
-    served("owner_ignore_adverts", Shape::Switch, "vrrp_owner_ignore_adverts", |i, desk, s| {
+    served("owner_ignore_adverts", Shape::Switch, "vrrp_owner_ignore_adverts", "", |i, desk, s| {
         i.election.owner_ignores = switch(desk, s).or(i.election.owner_ignores);
     }),
-    served("lower_prio_no_advert", Shape::Switch, "vrrp_lower_prio_no_advert", |i, desk, s| {
+    served("lower_prio_no_advert", Shape::Switch, "vrrp_lower_prio_no_advert", "", |i, desk, s| {
         i.election.lower_no_advert = switch(desk, s).or(i.election.lower_no_advert);
     }),
-    served("higher_prio_send_advert", Shape::Switch, "on (keepalived: off)", |i, desk, s| {
+    served("higher_prio_send_advert", Shape::Switch, "on (keepalived: off)", "", |i, desk, s| {
         i.election.last_advert = switch(desk, s).or(i.election.last_advert);
     }),
     // keepalived takes an explicit false for true here and in v3_checksum_as_v2; a switch is a switch.
-    served("skip_check_adv_addr", Shape::Switch, "vrrp_skip_check_adv_addr", |i, desk, s| {
+    served("skip_check_adv_addr", Shape::Switch, "vrrp_skip_check_adv_addr", "", |i, desk, s| {
         i.transport.skip_address_check = switch(desk, s).or(i.transport.skip_address_check);
     }),
-    served("v3_checksum_as_v2", Shape::Switch, "off", |i, desk, s| {
+    served("v3_checksum_as_v2", Shape::Switch, "off", "", |i, desk, s| {
         i.transport.plain_checksum = switch(desk, s).or(i.transport.plain_checksum);
     }),
-    served("mcast_src_ip", ADDRESS, "primary address", |i, desk, s| {
+    served("mcast_src_ip", ADDRESS, "primary address", "", |i, desk, s| {
         i.transport.multicast_source = source(desk, s)
     }),
-    served("unicast_src_ip", ADDRESS, "primary address", |i, desk, s| {
+    served("unicast_src_ip", ADDRESS, "primary address", "", |i, desk, s| {
         i.transport.unicast_source = source(desk, s);
         i.transport.unicast = Some(s.span());
     }),
-    served("unicast_peer", Shape::Block(0), "none", peers),
-    served("check_unicast_src", Shape::Flag, "vrrp_check_unicast_src", |i, _, s| {
+    served("unicast_peer", Shape::Block(0), "none", "at most 1024", peers),
+    served("check_unicast_src", Shape::Flag, "vrrp_check_unicast_src", "", |i, _, s| {
         i.transport.check_source = true;
         i.transport.unicast = Some(s.span());
     }),
-    served("unicast_ttl", NUMBER, "255, 0..=255", |i, desk, s| {
+    served("unicast_ttl", NUMBER, "255", "1 to 255", |i, desk, s| {
         if let (Some(ttl), Some(word)) = (argument(desk, s, 1..=255), first(s)) {
             i.transport.ttl = Some((ttl, word.clone()));
         }
     }),
-    served("mcast_dst_ip", ADDRESS, "224.0.0.18, ff02::12", |i, desk, s| {
+    served("mcast_dst_ip", ADDRESS, "224.0.0.18, ff02::12", "multicast", |i, desk, s| {
         let v4 = first(s).is_none_or(|word| !word.text.contains(':'));
         if let (Some(group), Some(word)) = (globals::group(desk, s, v4), first(s)) {
             i.transport.group = Some((group, word.clone()));
         }
     }),
-    served("track_src_ip", Shape::Flag, "off", |i, _, s| i.transport.track_source = Some(s.span())),
-    served("virtual_ipaddress", Shape::Block(0), "required for version 3", |i, desk, s| {
-        address::read(&mut i.addresses, desk, s);
-    }),
-    served("virtual_ipaddress_excluded", Shape::Block(0), "none", |i, desk, s| {
+    served("track_src_ip", Shape::Flag, "off", "", |i, _, s| i.transport.track_source = Some(s.span())),
+    served(
+        "virtual_ipaddress",
+        Shape::Block(0),
+        "required for version 3",
+        "255 are advertised (IPv6: 90), 1024 held",
+        |i, desk, s| {
+            address::read(&mut i.addresses, desk, s);
+        },
+    ),
+    served("virtual_ipaddress_excluded", Shape::Block(0), "none", "", |i, desk, s| {
         address::read(&mut i.excluded, desk, s)
     }),
-    served("no_virtual_ipaddress", Shape::Flag, "off", |i, _, _| i.flags.no_addresses = true),
-    served("accept", Shape::Flag, "on", |i, _, _| i.flags.accept = true),
+    served("no_virtual_ipaddress", Shape::Flag, "off", "", |i, _, _| i.flags.no_addresses = true),
+    served("accept", Shape::Flag, "on", "", |i, _, _| i.flags.accept = true),
     refused(
         "no_accept",
         Shape::Flag,
         "hosts would reach the virtual address all the same",
         "remove it, or write a firewall rule",
     ),
-    served("authentication", Shape::Block(0), "none", authentication),
+    served("authentication", Shape::Block(0), "none", "", authentication),
     refused(
         "auth_hmac",
         Shape::Any,
         "advertisements would go unsigned and peers would drop them",
         "remove it on all nodes",
     ),
-    served("track_script", Shape::Block(0), "none", |i, desk, s| tracker::scripts(&mut i.trackers, desk, s)),
-    served("track_interface", Shape::Block(0), "none", |i, desk, s| {
+    served("track_script", Shape::Block(0), "none", "", |i, desk, s| {
+        tracker::scripts(&mut i.trackers, desk, s)
+    }),
+    served("track_interface", Shape::Block(0), "none", "", |i, desk, s| {
         tracker::interfaces(&mut i.trackers, desk, s)
     }),
     refused(
@@ -273,26 +293,26 @@ pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
         "the priority would not follow the session",
         "use a vrrp_script with ping",
     ),
-    served("dont_track_primary", Shape::Flag, "off", |i, _, _| i.flags.dont_track_primary = true),
-    served("garp_master_delay", NUMBER, "5 s", |i, desk, s| garp::delay(&mut i.garp, desk, s)),
-    served("garp_master_repeat", NUMBER, "5", |i, desk, s| garp::repeat(&mut i.garp, desk, s)),
-    served("garp_master_refresh", NUMBER, "60 s (keepalived: 0)", |i, desk, s| {
+    served("dont_track_primary", Shape::Flag, "off", "", |i, _, _| i.flags.dont_track_primary = true),
+    served("garp_master_delay", NUMBER, "5 s", "0 to 4294 s", |i, desk, s| garp::delay(&mut i.garp, desk, s)),
+    served("garp_master_repeat", NUMBER, "5", "1 to 1000", |i, desk, s| garp::repeat(&mut i.garp, desk, s)),
+    served("garp_master_refresh", NUMBER, "60 s (keepalived: 0)", "0 to 4294967295 s", |i, desk, s| {
         garp::refresh(&mut i.garp, desk, s)
     }),
-    served("garp_master_refresh_repeat", NUMBER, "1", |i, desk, s| {
+    served("garp_master_refresh_repeat", NUMBER, "1", "1 to 1000", |i, desk, s| {
         garp::refresh_repeat(&mut i.garp, desk, s)
     }),
-    served("garp_lower_prio_delay", NUMBER, "as master_delay", |i, desk, s| {
+    served("garp_lower_prio_delay", NUMBER, "as master_delay", "0 to 4294 s", |i, desk, s| {
         garp::lower_delay(&mut i.garp, desk, s)
     }),
-    served("garp_lower_prio_repeat", NUMBER, "as master_repeat", |i, desk, s| {
+    served("garp_lower_prio_repeat", NUMBER, "as master_repeat", "0 to 1000", |i, desk, s| {
         garp::lower_repeat(&mut i.garp, desk, s)
     }),
-    served("notify_master", Shape::Command, "none", tell),
-    served("notify_backup", Shape::Command, "none", tell),
-    served("notify_fault", Shape::Command, "none", tell),
-    served("notify_stop", Shape::Command, "none", tell),
-    served("notify", Shape::Command, "none", tell),
+    served("notify_master", Shape::Command, "none", "", tell),
+    served("notify_backup", Shape::Command, "none", "", tell),
+    served("notify_fault", Shape::Command, "none", "", tell),
+    served("notify_stop", Shape::Command, "none", "", tell),
+    served("notify", Shape::Command, "none", "", tell),
     note("notify_deleted", SOME, "an instance that a reload removes runs notify_stop"),
     note(
         "notify_master_rx_lower_pri",
@@ -428,12 +448,25 @@ fn source(desk: &mut Desk<'_>, s: &Statement) -> Option<(IpAddr, Word)> {
     ip(desk, word).map(|found| (found, word.clone()))
 }
 
+/// The address of a peer; keepalived reads one with a prefix length as if the length were not there.
+fn peer_address(desk: &mut Desk<'_>, word: &Word) -> Option<IpAddr> {
+    let bare = word.text.split_once('/').and_then(|(address, length)| {
+        length.parse::<u8>().ok().filter(|n| *n <= 128).and_then(|_| address.parse().ok())
+    });
+    if bare.is_some() {
+        let message = format!("a peer has no prefix length; {} is read without it", word.text);
+        desk.warn(word.span(), codes::EXTRA_WORDS, message, "remove the / and what follows it");
+        return bare;
+    }
+    ip(desk, word)
+}
+
 /// `unicast_peer`: lines `IP [min_ttl N] [max_ttl N]`.
 fn peers(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
     i.transport.unicast = Some(s.span());
     for line in s.body.iter().flatten() {
         let Some((at, rest)) = line.words.split_first() else { continue };
-        let Some(address) = ip(desk, at) else { continue };
+        let Some(address) = peer_address(desk, at) else { continue };
         let mut peer = Peer { address, min_ttl: 0, max_ttl: 255 };
         let mut rest = rest.iter();
         while let Some(word) = rest.next() {
@@ -465,6 +498,11 @@ fn peers(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
                 i.transport.check_source = true;
             }
         }
+        if peer.min_ttl > peer.max_ttl {
+            let message = format!("min_ttl {} is above max_ttl {}", peer.min_ttl, peer.max_ttl);
+            let help = "every advertisement of this peer would be dropped";
+            desk.warn(at.span(), codes::OUT_OF_RANGE, message, help);
+        }
         if i.transport.peers.iter().any(|(other, _)| other.address == peer.address) {
             desk.warn(at.span(), codes::DUPLICATE, format!("the peer {address} is listed twice"), "");
         } else if i.transport.peers.len() >= MAX_PEERS {
@@ -477,8 +515,8 @@ fn peers(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
 }
 
 /// Keywords of `authentication`.
-static AUTHENTICATION: &[Keyword<Auth>] = &[
-    served("auth_type", Shape::Words(1, 1, "PASS"), "none", |auth, desk, s| {
+pub(super) static AUTHENTICATION: &[Keyword<Auth>] = &[
+    served("auth_type", Shape::Words(1, 1, "PASS"), "none", "PASS", |auth, desk, s| {
         let Some(word) = first(s).filter(|word| !word.poisoned) else { return };
         match word.text.as_str() {
             "PASS" => auth.kind = Some(word.clone()),
@@ -501,7 +539,7 @@ static AUTHENTICATION: &[Keyword<Auth>] = &[
             }
         }
     }),
-    served("auth_pass", Shape::Words(1, 1, "a password"), "none", |auth, _, s| {
+    served("auth_pass", Shape::Words(1, 1, "a password"), "none", "8 bytes count", |auth, _, s| {
         auth.password = first(s).cloned()
     }),
 ];

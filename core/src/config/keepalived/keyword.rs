@@ -46,18 +46,48 @@ pub(super) enum Status<T> {
 pub(super) struct Keyword<T> {
     pub(super) name: &'static str,
     pub(super) shape: Shape,
-    /// Default and range, for the manual.
-    pub(super) about: &'static str,
+    /// What holds without it, for the manual.
+    pub(super) default: &'static str,
+    /// What it may be, for the manual; empty when its shape says all.
+    pub(super) range: &'static str,
     pub(super) status: Status<T>,
 }
 
+/// A keyword as the manual shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The block it stands in; empty outside of all blocks.
+    pub block: &'static str,
+    /// Keyword.
+    pub word: &'static str,
+    /// What holds without it; empty unless it is served.
+    pub default: &'static str,
+    /// What it may be; empty when anything of its kind may stand there.
+    pub range: &'static str,
+    /// What is done about it.
+    pub done: Done,
+}
+
+/// What is done about a keyword.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It is served.
+    Served,
+    /// It is read and has no effect; why.
+    Note(&'static str),
+    /// It is an error: what would be wrong without it, and what to write instead.
+    Refused(&'static str, &'static str),
+}
+
 impl<T> Keyword<T> {
-    /// Default and range if it is served, else what leaving it out means.
-    pub(super) fn summary(&self) -> &'static str {
-        match &self.status {
-            Status::Served(_) => self.about,
-            Status::Note(why) | Status::Refused(why, _) => why,
-        }
+    /// Its row of the manual.
+    pub(super) fn row(&self, block: &'static str) -> Row {
+        let done = match &self.status {
+            Status::Served(_) => Done::Served,
+            Status::Note(why) => Done::Note(why),
+            Status::Refused(effect, instead) => Done::Refused(effect, instead),
+        };
+        Row { block, word: self.name, default: self.default, range: self.range, done }
     }
 }
 
@@ -65,15 +95,16 @@ impl<T> Keyword<T> {
 pub(super) const fn served<T>(
     name: &'static str,
     shape: Shape,
-    about: &'static str,
+    default: &'static str,
+    range: &'static str,
     apply: fn(&mut T, &mut Desk<'_>, &Statement),
 ) -> Keyword<T> {
-    Keyword { name, shape, about, status: Status::Served(apply) }
+    Keyword { name, shape, default, range, status: Status::Served(apply) }
 }
 
 /// A keyword without effect here.
 pub(super) const fn note<T>(name: &'static str, shape: Shape, why: &'static str) -> Keyword<T> {
-    Keyword { name, shape, about: "", status: Status::Note(why) }
+    Keyword { name, shape, default: "", range: "", status: Status::Note(why) }
 }
 
 /// A keyword that is refused.
@@ -83,7 +114,7 @@ pub(super) const fn refused<T>(
     effect: &'static str,
     help: &'static str,
 ) -> Keyword<T> {
-    Keyword { name, shape, about: "", status: Status::Refused(effect, help) }
+    Keyword { name, shape, default: "", range: "", status: Status::Refused(effect, help) }
 }
 
 /// What the handlers of keywords work with.

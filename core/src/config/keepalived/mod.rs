@@ -25,6 +25,8 @@ mod tracker;
 mod tree;
 mod values;
 
+pub use keyword::{Done, Row};
+
 use super::finding::{Findings, Span};
 use super::load::Options;
 use super::model::Config;
@@ -123,19 +125,17 @@ fn value_of(statement: &tree::Statement) -> Span {
     statement.arguments().first().map_or_else(|| statement.span(), text::Word::span)
 }
 
-/// Every keyword that is read, for the manual: block, keyword, and default and range or what is done instead.
+/// Every keyword that is read, for the manual.
 #[must_use]
-pub fn keywords() -> Vec<(&'static str, &'static str, &'static str)> {
-    fn rows<T>(
-        block: &'static str,
-        table: &'static [keyword::Keyword<T>],
-    ) -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
-        table.iter().map(move |entry| (block, entry.name, entry.summary()))
+pub fn keywords() -> Vec<Row> {
+    fn rows<T>(block: &'static str, table: &'static [keyword::Keyword<T>]) -> impl Iterator<Item = Row> {
+        table.iter().map(move |entry| entry.row(block))
     }
     rows("", root::TABLE)
         .chain(rows("global_defs", globals::TABLE))
         .chain(rows("vrrp_script", script::TABLE))
         .chain(rows("vrrp_instance", instance::TABLE))
+        .chain(rows("authentication", instance::AUTHENTICATION))
         .chain(rows("vrrp_sync_group", group::TABLE))
         .collect()
 }

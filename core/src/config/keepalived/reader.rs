@@ -209,8 +209,9 @@ impl<'a> Reader<'a> {
             self.budget = 0;
         }
         let changed = out.len() != rest.len() || out.iter().zip(rest).any(|(a, b)| a.c != b.c);
-        let again =
-            changed && matches!(trim(&out).first(), Some(Ch { c: '@' | '~', power: Power::Plain, .. }));
+        let again = changed
+            && (matches!(trim(&out).first(), Some(Ch { c: '@' | '~', power: Power::Plain, .. }))
+                || defines(trim(&out)));
         if again {
             self.logical(line, out, depth + 1);
         } else {
@@ -236,8 +237,11 @@ impl<'a> Reader<'a> {
         let id = plain(&text[1..end]);
         let rest = trim(&text[end..]);
         if rest.is_empty() {
+            // What is left when the line behind the condition was commented out; keepalived passes over it too.
+            let at = span(line, &text[..end]);
+            let message = "a condition without a line has no effect".to_string();
             let help = "write @HOST and the line that is for that host only";
-            self.error(span(line, &text[..end]), codes::CONDITION, "a condition without a line", help);
+            self.findings.push(finding(Severity::Note, at, codes::CONDITION, message, help));
             return None;
         }
         let ours = self.config_id();
@@ -256,7 +260,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `$NAME=VALUE`: is it one?
+    /// `$NAME=VALUE`: is it one? A value that ends in a backslash goes on in the lines that follow.
     fn definition(&mut self, line: &Arc<Line>, text: &[Ch]) -> bool {
         if text[0].c != '$' {
             return false;
@@ -281,8 +285,14 @@ impl<'a> Reader<'a> {
             return true;
         }
         let value = trim(&text[equals + 1..]);
-        if plain(value) == "\\" {
+        if let Some((_, first)) = value.split_last().filter(|(last, _)| last.c == '\\') {
             self.body = Some((name, Vec::new()));
+            let first = trim(first);
+            if !first.is_empty() {
+                let mut line_and_more = first.to_vec();
+                line_and_more.push(value[value.len() - 1]);
+                self.body_line(line, &line_and_more);
+            }
         } else {
             self.definitions.insert(name, Definition::Value(Arc::from(plain(value).as_str())));
         }
@@ -370,7 +380,18 @@ impl<'a> Reader<'a> {
         let text = trim(text);
         let mut found: Vec<Word> = words(line, text);
         let Some(first) = found.first() else { return };
-        if keyword::takes_command(&first.text) {
+        if !keyword::takes_command(&first.text) {
+            let mut quotes = text.iter().filter(|ch| ch.c == '"' && ch.power == Power::Plain);
+            if let Some(last) = quotes.clone().next_back().filter(|_| quotes.by_ref().count() % 2 == 1) {
+                let help = "a backslash does not escape a quote here";
+                self.error(
+                    line.span(last.from, last.to),
+                    codes::OPEN_QUOTE,
+                    "this quote is not closed",
+                    help,
+                );
+            }
+        } else {
             let end = text.iter().position(|ch| blank(ch.c) || ch.c == '"').unwrap_or(text.len());
             let (mut command, open) = command_words(line, &text[end..]);
             if let Some(quote) = open {
@@ -395,6 +416,13 @@ impl<'a> Reader<'a> {
         let help = "write the value, or define it above: $NAME=value (the environment is ${_ENV NAME})";
         self.findings.push(finding(severity, span(line, text), codes::PLACEHOLDER, message, help));
     }
+}
+
+/// Is `text` a definition, once its references are replaced (`$U${i}=x` behind a generator)?
+fn defines(text: &[Ch]) -> bool {
+    let equals = text.iter().position(|ch| ch.c == '=');
+    let first = text.first().filter(|ch| ch.power != Power::Poison).map(|ch| ch.c);
+    first == Some('$') && equals.is_some_and(|equals| name_like(&plain(&text[1..equals])))
 }
 
 /// Does `text` begin with `word`?

@@ -13,14 +13,18 @@ const ONE_DAEMON: &str = "the service unit decides it";
 
 /// Keywords outside of all blocks.
 pub(super) static TABLE: &[Keyword<()>] = &[
-    served("global_defs", Shape::Block(0), "may repeat", |(), desk, s| {
+    served("global_defs", Shape::Block(0), "may repeat", "", |(), desk, s| {
         globals::read(desk, s.body.as_deref().unwrap_or(&[]));
     }),
-    served("vrrp_instance", Shape::Block(1), "one name", |(), desk, s| instance::read(desk, s)),
-    served("vrrp_script", Shape::Block(1), "one name", |(), desk, s| script::read(desk, s)),
-    served("vrrp_sync_group", Shape::Block(1), "one name", |(), desk, s| group::read(desk, s)),
-    served("virtual_server", Shape::Any, "not served", virtual_server),
-    served("virtual_server_group", Shape::Any, "not served", virtual_server),
+    served("vrrp_instance", Shape::Block(1), "one name", "at most 4096", |(), desk, s| {
+        instance::read(desk, s)
+    }),
+    served("vrrp_script", Shape::Block(1), "one name", "", |(), desk, s| script::read(desk, s)),
+    served("vrrp_sync_group", Shape::Block(1), "one name", "at most 2048", |(), desk, s| {
+        group::read(desk, s)
+    }),
+    served("virtual_server", Shape::Any, "not served", "", virtual_server),
+    served("virtual_server_group", Shape::Any, "not served", "", virtual_server),
     note("SSL", Shape::Any, "there is no LVS here"),
     refused(
         "track_file",

@@ -37,20 +37,24 @@ pub(super) struct ScriptDraft {
 
 /// Keywords of `vrrp_script`.
 pub(super) static TABLE: &[Keyword<ScriptDraft>] = &[
-    served("script", Shape::Command, "required", |draft, desk, s| {
+    served("script", Shape::Command, "required", "", |draft, desk, s| {
         if draft.command.is_some() {
-            desk.error(s.span(), codes::DUPLICATE, "a second `script`; keepalived takes the first one", "");
-            return;
+            desk.warn(
+                s.span(),
+                codes::DUPLICATE,
+                "a second `script`; the last one counts",
+                "remove one of the two",
+            );
         }
         draft.command = command::draft(desk, s, false);
     }),
-    served("interval", Shape::Words(1, 1, "seconds"), "1 s, 0.001..=4294", |draft, desk, s| {
+    served("interval", Shape::Words(1, 1, "seconds"), "1 s", "0.001 to 4294 s", |draft, desk, s| {
         draft.interval = time(desk, s).unwrap_or(draft.interval);
     }),
-    served("timeout", Shape::Words(1, 1, "seconds"), "interval", |draft, desk, s| {
+    served("timeout", Shape::Words(1, 1, "seconds"), "interval", "0.001 to 4294 s", |draft, desk, s| {
         draft.timeout = time(desk, s).or(draft.timeout);
     }),
-    served("weight", Shape::Words(1, 2, "a number"), "0, -253..=253", |draft, desk, s| {
+    served("weight", Shape::Words(1, 2, "a number"), "0", "-253 to 253, reverse", |draft, desk, s| {
         let Some(weight) = first(s).and_then(|word| number(desk, word, -253..=253)) else { return };
         draft.weight = i16::try_from(weight).unwrap_or(0);
         draft.reverse = match s.arguments().get(1) {
@@ -63,16 +67,16 @@ pub(super) static TABLE: &[Keyword<ScriptDraft>] = &[
             }
         };
     }),
-    served("rise", Shape::Words(1, 1, "a number"), "1", |draft, desk, s| {
+    served("rise", Shape::Words(1, 1, "a number"), "1", "1 to 2147483647", |draft, desk, s| {
         draft.rise = argument(desk, s, 1..=i64::from(i32::MAX)).unwrap_or(draft.rise);
     }),
-    served("fall", Shape::Words(1, 1, "a number"), "1", |draft, desk, s| {
+    served("fall", Shape::Words(1, 1, "a number"), "1", "1 to 2147483647", |draft, desk, s| {
         draft.fall = argument(desk, s, 1..=i64::from(i32::MAX)).unwrap_or(draft.fall);
     }),
-    served("user", Shape::Words(1, 2, "an account"), "script_user", |draft, desk, s| {
+    served("user", Shape::Words(1, 2, "an account"), "script_user", "", |draft, desk, s| {
         draft.user = command::account(desk, s.arguments()).or(draft.user.take());
     }),
-    served("init_fail", Shape::Flag, "off", |draft, desk, s| {
+    served("init_fail", Shape::Flag, "off", "", |draft, desk, s| {
         draft.init_fail = true;
         let message = "init_fail: the check counts as failed until it has risen";
         desk.note(s.span(), codes::INIT_FAIL, message, "keepalived documents this, but has no effect for it");
@@ -116,8 +120,8 @@ pub(super) fn read(desk: &mut Desk<'_>, statement: &Statement) {
         desk.error(name.span(), codes::NO_COMMAND, message, "add: script \"/path/to/command\"");
     }
     if desk.script(&name.text).is_some() {
-        let message = format!("a second vrrp_script {}; keepalived finds only the first one", name.text);
-        desk.error(name.span(), codes::DUPLICATE, message, "give it a name of its own");
+        let message = format!("a second vrrp_script {}; the first one counts", name.text);
+        desk.warn(name.span(), codes::DUPLICATE, message, "give it a name of its own, or remove it");
         return;
     }
     desk.script_index.insert(name.text.clone(), desk.scripts.len());

@@ -86,9 +86,9 @@ pub(super) fn text_of(line: &str) -> Text {
         .collect()
 }
 
-/// Blank means space and tab, nothing else.
+/// What separates words: space and tab, and the form feeds and vertical tabs of very old editors.
 pub(super) fn blank(c: char) -> bool {
-    c == ' ' || c == '\t'
+    matches!(c, ' ' | '\t' | '\x0b' | '\x0c' | '\r')
 }
 
 /// Without the blanks around it.

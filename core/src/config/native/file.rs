@@ -4,8 +4,8 @@
 //! concerns several values is checked by `read`.
 
 use super::value::{
-    AtLeastOne, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Pause, Percent, Runs,
-    Time, TrackWeight, VersionNumber, Weight,
+    AtLeastOne, Balance, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Pause, Percent,
+    Runs, Time, TrackWeight, VersionNumber, Weight,
 };
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -51,6 +51,7 @@ tables! {
         log_unknown_vrids: Option<bool>,
         max_connections: Option<u32>,
         spread_checks: Option<Percent>,
+        record: Option<String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         log: Vec<Log>,
     }
@@ -222,6 +223,8 @@ tables! {
     /// `[[pool]]`.
     struct Pool {
         name: Spanned<String>,
+        balance: Option<Balance>,
+        all_backups: Option<bool>,
         retries: Option<u32>,
         redispatch: Option<u32>,
         connect_timeout: Option<Time>,

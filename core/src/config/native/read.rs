@@ -106,6 +106,7 @@ fn node(node: &file::Node) -> NodeConfig {
         log_unknown_vrids: node.log_unknown_vrids.unwrap_or(own.log_unknown_vrids),
         log: node.log.iter().map(log).collect(),
         max_connections: node.max_connections.unwrap_or(own.max_connections),
+        record: node.record.clone(),
         spread_checks: node.spread_checks.map_or(own.spread_checks, |percent| percent.0),
     }
 }
@@ -367,7 +368,8 @@ fn pool(desk: &mut Desk<'_>, pool: &file::Pool, id: PoolId, config: &mut Config)
     let pool = PoolConfig {
         id,
         name: Arc::from(name.as_str()),
-        algorithm: Algorithm::RoundRobin,
+        algorithm: pool.balance.map_or(Algorithm::RoundRobin, |balance| balance.0),
+        all_backups: pool.all_backups.unwrap_or(false),
         servers,
         retries: pool.retries.unwrap_or(3),
         redispatch,

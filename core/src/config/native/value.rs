@@ -2,7 +2,7 @@
 //!
 //! Each checks itself while it is read, so that an error points at the value.
 
-use crate::config::model::LogTo as Target;
+use crate::config::model::{Algorithm, LogTo as Target};
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::net::SocketAddr;
@@ -49,6 +49,29 @@ ranged! {
     LineLength(u16) in 80..=65535;
     /// Runs of a check.
     Runs(u32) in 1..=1_000_000;
+}
+
+/// How servers are picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Balance(pub(super) Algorithm);
+
+impl TryFrom<String> for Balance {
+    type Error = String;
+    fn try_from(text: String) -> Result<Balance, String> {
+        Algorithm::from_words(&text).map(Balance).ok_or_else(|| {
+            format!(
+                "`{text}` is not an algorithm; write \"roundrobin\", \"static-rr\", \"leastconn\", \"source\", \
+                 \"source consistent\" or \"random(2)\""
+            )
+        })
+    }
+}
+
+impl From<Balance> for String {
+    fn from(balance: Balance) -> String {
+        balance.0.words()
+    }
 }
 
 /// A time: a number with `ns`, `us`, `ms`, `s`, `m`, `h` or `d`.

@@ -4,11 +4,11 @@ use super::check::{raise, unless};
 use super::file::{self, File};
 use super::read;
 use super::value::{
-    AtLeastOne, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Percent, Time,
+    AtLeastOne, Balance, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Percent, Time,
     TrackWeight, VersionNumber, Weight,
 };
 use crate::config::model::{
-    AnnounceConfig, Authentication, Bind, Command, Config, Destination, ElectionConfig, Family,
+    Algorithm, AnnounceConfig, Authentication, Bind, Command, Config, Destination, ElectionConfig, Family,
     FrontendConfig, InstanceConfig, LogFormat, LogTarget, NodeConfig, NotifyConfig, PoolConfig, Redispatch,
     ServerConfig, Tracked, Tracker, Version, VirtualAddress,
 };
@@ -72,6 +72,7 @@ fn node(node: &NodeConfig) -> file::Node {
         announce_gap_ipv6: time(node.gna_interval, own.gna_interval),
         log_unknown_vrids: unless(node.log_unknown_vrids, own.log_unknown_vrids),
         max_connections: unless(node.max_connections, own.max_connections),
+        record: node.record.clone(),
         spread_checks: unless(node.spread_checks, own.spread_checks).map(Percent),
         log: node.log.iter().map(log).collect(),
     }
@@ -213,7 +214,6 @@ fn tracker(config: &Config, tracker: &Tracker) -> Option<file::Track> {
 }
 
 fn pool(config: &Config, pool: &PoolConfig) -> file::Pool {
-    let crate::config::model::Algorithm::RoundRobin = pool.algorithm;
     let table = |server: &ServerConfig| {
         let check = server.check.and_then(|id| config.checks.get(&id));
         check.map(|check| raise(check, Some(server.address)))
@@ -235,6 +235,8 @@ fn pool(config: &Config, pool: &PoolConfig) -> file::Pool {
     };
     file::Pool {
         name: named(&pool.name),
+        balance: unless(pool.algorithm, Algorithm::RoundRobin).map(Balance),
+        all_backups: yes(pool.all_backups),
         retries: unless(pool.retries, 3),
         redispatch: match pool.redispatch {
             Redispatch::Never => None,

@@ -40,6 +40,7 @@ fn config(backup: bool, listen: bool) -> Config {
         id: PoolId(1),
         name: Arc::from("apiserver"),
         algorithm: Algorithm::RoundRobin,
+        all_backups: false,
         servers: vec![server],
         retries: 3,
         redispatch: Redispatch::Never,

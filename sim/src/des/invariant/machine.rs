@@ -43,7 +43,7 @@ pub fn second_tick_does_nothing(world: &mut World, host: usize) {
     let Some(process) = world.hosts[host].process.as_mut() else { return };
     let before = process.node.deadline();
     process.node.handle(now, Input::Tick);
-    let (action, after) = (process.node.poll(), process.node.deadline());
+    let (action, after) = (process.node.poll(now), process.node.deadline());
     if let Some(action) = action {
         world.fail("A22", format!("n{}: a second tick asks for {action:?}", host + 1));
     } else if before != after {
