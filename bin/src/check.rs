@@ -3,7 +3,7 @@
 use crate::cli::{CheckArgs, ConvertArgs};
 use crate::source::FsSource;
 use crate::text;
-use standfast_core::config::finding::Severity;
+use standfast_core::config::finding::{Findings, Severity};
 use standfast_core::config::load::{self, Language, Loaded, Options};
 use standfast_core::config::{native, summary};
 use std::process::ExitCode;
@@ -49,12 +49,10 @@ pub fn check(args: &CheckArgs) -> ExitCode {
         print_findings(&loaded, text::out);
         match summary {
             Some(summary) => text::out(&summary),
-            None => text::out(&format!(
-                "{} errors, {} warnings, {} notes: this configuration cannot be run\n",
-                findings.errors(),
-                findings.count(Severity::Warning),
-                findings.count(Severity::Note)
-            )),
+            None => {
+                let counts = summary::counts(findings);
+                text::out(&format!("{counts}: this configuration cannot be run\n"));
+            }
         }
     }
     if findings.errors() > 0 {
@@ -82,10 +80,15 @@ pub fn convert(args: &ConvertArgs) -> ExitCode {
 
 /// Prints every finding through `to`, and how many more there were.
 pub fn print_findings(loaded: &Loaded, to: fn(&str)) {
-    for finding in loaded.findings.list() {
+    print_each(&loaded.findings, to);
+}
+
+/// Prints every one of `findings` through `to`, and how many more there were.
+pub fn print_each(findings: &Findings, to: fn(&str)) {
+    for finding in findings.list() {
         to(&format!("{finding}\n"));
     }
-    if loaded.findings.dropped > 0 {
-        to(&format!("and {} more findings\n", loaded.findings.dropped));
+    if findings.dropped > 0 {
+        to(&format!("and {} more findings\n", findings.dropped));
     }
 }

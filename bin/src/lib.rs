@@ -9,5 +9,6 @@ pub mod lint;
 pub mod record;
 pub mod replay;
 pub mod run;
+pub mod simulate;
 pub mod source;
 pub mod text;

@@ -8,6 +8,7 @@
 pub mod adversary;
 pub mod client;
 pub mod clock;
+mod connection;
 mod drill;
 pub mod fault;
 mod feed;
@@ -24,6 +25,7 @@ mod queue;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod service;
 pub mod settled;
 pub mod shape;
 pub mod shrink;

@@ -19,6 +19,15 @@ fn the_lease_fits_between_our_last_word_and_the_earliest_takeover() {
 }
 
 #[test]
+fn no_lease_is_longer_than_a_day() {
+    let mut config = instance(1, 100);
+    for (interval, seconds) in [(43_199, 86_398), (43_200, 86_400), (43_201, 86_400)] {
+        config.election.interval = Duration::from_secs(interval);
+        assert_eq!(lease_for(&config), Duration::from_secs(seconds));
+    }
+}
+
+#[test]
 fn a_lease_is_renewed_every_third_without_being_announced_or_told() {
     let mut bench = Bench::master(instance(1, 200));
     bench.seen.clear();
@@ -27,6 +36,20 @@ fn a_lease_is_renewed_every_third_without_being_announced_or_told() {
     let renewals: Vec<String> = bench.trace(start).into_iter().filter(|line| line.contains('+')).collect();
     assert_eq!(renewals.len(), 3, "{renewals:?}");
     assert_eq!((bench.announced(), bench.events().len()), (0, 0));
+}
+
+#[test]
+fn virtual_routers_that_became_active_at_different_moments_renew_their_leases_together() {
+    let mut other = instance(2, 200);
+    other.addresses[0].address = "198.51.100.7/32".parse().unwrap();
+    let mut bench = Bench::new(&config(alloc::vec![instance(1, 255), other]));
+    bench.run(ms(8000));
+    bench.seen.clear();
+    bench.run(ms(2000));
+    let renewals: Vec<Time> =
+        bench.seen.iter().filter(|(_, a)| matches!(a, Action::Address { .. })).map(|(at, _)| *at).collect();
+    assert!(renewals.len() >= 6, "{renewals:?}");
+    assert!(renewals.chunks(2).all(|pair| pair[0] == pair[1]), "{renewals:?}");
 }
 
 #[test]
