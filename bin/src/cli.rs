@@ -1,6 +1,6 @@
 //! Verbs, options and exit codes: 0 fine, 1 errors, 2 usage, 3 warnings under `--deny warnings`.
 
-use crate::{check, demo, explain, lab, lint, record, replay, run, simulate};
+use crate::{check, compat, demo, explain, lab, lint, record, replay, run, simulate};
 use clap::{Args, Parser, Subcommand};
 use standfast_core::config::load::Language;
 use std::process::ExitCode;
@@ -54,10 +54,29 @@ pub enum Verb {
     },
     /// Decide again what a recorded daemon decided, and tell the story; 1 when anything differs.
     Replay(ReplayArgs),
+    /// Be another daemon to the system: the rest of the line is its own command line. `keepalived` is served, also by
+    /// the name of the program (a link to standfast).
+    Compat {
+        /// Which, and its arguments.
+        #[command(subcommand)]
+        daemon: Compat,
+    },
     /// Tools of the test lab.
     #[command(hide = true)]
     Lab {
         /// Tool and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+/// Whom `compat` stands in for.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Compat {
+    /// keepalived: -f -t -n -l -d -S -g -G -p -i and the rest, with its exit codes; `compat keepalived -h` lists them.
+    #[command(disable_help_flag = true)]
+    Keepalived {
+        /// Its command line.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -76,6 +95,9 @@ pub struct RunArgs {
     /// Its size in MiB: a ring, the oldest part makes room.
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4000))]
     pub record_size: u16,
+    /// Facility of the syslog that is told as well; for who stands in for a daemon that logs there.
+    #[arg(skip)]
+    pub syslog: Option<u8>,
 }
 
 /// What `record` does.
@@ -105,6 +127,9 @@ pub struct ReplayArgs {
     /// Stop there: a time since its beginning (90s, 5m) or a time of day (09:04:05).
     #[arg(long, value_name = "T")]
     pub until: Option<replay::Until>,
+    /// Draw it, too: who was active when, which checks failed.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<String>,
     /// Everything as JSON.
     #[arg(long)]
     pub json: bool,
@@ -189,6 +214,16 @@ pub struct ConvertArgs {
     pub config_id: Option<String>,
 }
 
+/// The whole program: under the name of keepalived it is keepalived, else its first argument is a verb.
+#[must_use]
+pub fn main() -> ExitCode {
+    let mut words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    if compat::called_so(words.next().as_deref()) {
+        return compat::keepalived(&words.collect::<Vec<_>>());
+    }
+    dispatch(Cli::parse())
+}
+
 /// Runs a verb.
 #[must_use]
 pub fn dispatch(cli: Cli) -> ExitCode {
@@ -202,6 +237,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Verb::Record { verb } => record::record(&verb),
         Verb::Replay(args) => replay::replay(&args),
         Verb::Demo => demo::demo(),
+        Verb::Compat { daemon: Compat::Keepalived { args } } => compat::keepalived(&args),
         Verb::Lab { args } => lab::main(&args),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod cli;
+pub mod compat;
 pub mod demo;
 pub mod explain;
 pub mod lab;

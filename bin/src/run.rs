@@ -16,6 +16,7 @@ use standfast_io::driver::{Driver, LAST_SCRIPTS, Parts};
 use standfast_io::fabric::TokioFabric;
 use standfast_io::linux::LinuxHost;
 use standfast_io::linux::process::Processes;
+use standfast_io::linux::watch;
 use standfast_io::log::{EventLog, Logger, Style};
 use standfast_io::proxy::Threads;
 use std::process::ExitCode;
@@ -61,9 +62,10 @@ pub fn run(args: &RunArgs) -> ExitCode {
 }
 
 fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::Error>> {
-    let logger = Logger::new("standfast", style())?;
+    let logger = Logger::new("standfast", style())?.also(args.syslog.filter(|_| style() != Style::Journal));
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let data = Threads::start(workers, most_connections(&config), &logger)?;
+    prepare_files(&config, false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let log = Rc::new(EventLog::new(logger.clone()));
     let result = runtime.block_on(async {
@@ -87,6 +89,15 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
     logger.flush(FLUSH);
     // The proxy's threads and their connections end with the process.
     result
+}
+
+/// Writes the first number of the files that ask for it (`init_file`).
+fn prepare_files(config: &Config, again: bool) {
+    for check in config.checks.values() {
+        if let Err(error) = watch::prepare(&check.probe, again) {
+            text::err(&format!("the file of {} cannot be written: {error}\n", check.name));
+        }
+    }
 }
 
 fn style() -> Style {

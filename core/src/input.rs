@@ -146,7 +146,7 @@ pub struct Outcome {
     pub passed: bool,
     /// What decided it.
     pub code: CheckCode,
-    /// HTTP status, or a script's exit status or signal.
+    /// HTTP status, a script's exit status or signal, how many processes run, or a file's number (its 32 bits).
     pub status: Option<u32>,
     /// A few words for the operator, at most [`Outcome::MAX_INFO`] bytes; empty when there is nothing to add.
     pub info: String,
@@ -194,6 +194,10 @@ pub enum CheckCode {
     ScriptTimeout,
     /// The script could not be started: missing, not executable, no such user.
     ScriptMissing,
+    /// What is looked at stands as it should.
+    WatchGood,
+    /// It does not.
+    WatchBad,
 }
 
 impl CheckCode {
@@ -216,6 +220,8 @@ impl CheckCode {
             CheckCode::ScriptExit | CheckCode::ScriptSignal => "PROCERR",
             CheckCode::ScriptTimeout => "PROCTOUT",
             CheckCode::ScriptMissing => "PROCMISS",
+            CheckCode::WatchGood => "WATCHOK",
+            CheckCode::WatchBad => "WATCHBAD",
         }
     }
 }

@@ -185,6 +185,7 @@ impl Node {
         self.out.tell(Event::Reloaded { changes });
         for check in self.checks.status() {
             if check.up.is_some() {
+                self.routers.on_number(context!(self), check.id, self.checks.number(check.id));
                 self.routers.on_verdict(context!(self), check.id, check.up); // a new tracker of a known check
             }
         }
@@ -227,6 +228,7 @@ impl Node {
                 Signal::Verdict { check, up } => {
                     let outcome = self.checks.last_outcome(check).cloned();
                     self.pools.on_verdict(context!(self), check, up, outcome.as_ref());
+                    self.routers.on_number(context!(self), check, self.checks.number(check));
                     self.routers.on_verdict(context!(self), check, up);
                 }
                 Signal::Left => self.finish(),

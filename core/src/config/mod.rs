@@ -17,3 +17,4 @@ pub mod names;
 pub mod native;
 pub mod source;
 pub mod summary;
+pub mod watch;

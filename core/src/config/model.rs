@@ -383,6 +383,8 @@ pub enum Probe {
     },
     /// One HTTP request.
     Http(HttpProbe),
+    /// A look at a file or at the processes of this host.
+    Watch(Arc<super::watch::Watch>),
     /// A TLS handshake.
     Tls {
         /// Where.

@@ -106,6 +106,7 @@ fn servers(config: &Config, pool: &PoolConfig) -> String {
 fn kind(probe: &Probe) -> String {
     match probe {
         Probe::Script { .. } => "a script".to_string(),
+        Probe::Watch(_) => "a look at this host".to_string(),
         Probe::Tcp { .. } => "a TCP connect".to_string(),
         Probe::SslHello { .. } => "an old TLS hello (any answer counts)".to_string(),
         Probe::Tls { .. } => "a TLS handshake".to_string(),

@@ -9,6 +9,7 @@ use super::schedule::{SHORTEST, blurred, pace, patience};
 use super::verdict::{Change, Progress, Verdict};
 use crate::action::Action;
 use crate::config::model::{CheckConfig, Command, Counter, HttpProbe, Probe};
+use crate::config::watch::Watch;
 use crate::event::Event;
 use crate::id::Ticket;
 use crate::input::{CheckCode, Outcome};
@@ -68,6 +69,15 @@ impl Check {
         if self.paused { None } else { self.verdict.up() }
     }
 
+    /// The number that a file says, when one is looked at and was seen.
+    pub(crate) fn number(&self) -> Option<i32> {
+        let Probe::Watch(watch) = &*self.config.probe else { return None };
+        match **watch {
+            Watch::File(_) => self.last.as_ref()?.status.map(u32::cast_signed),
+            Watch::Process(_) => None,
+        }
+    }
+
     /// A run is in flight.
     pub(crate) fn running(&self) -> bool {
         self.run.is_some()
@@ -120,6 +130,7 @@ impl Check {
         if let Some(run) = self.cancel(cx) {
             let code = match *self.config.probe {
                 Probe::Script { .. } => CheckCode::ScriptTimeout,
+                Probe::Watch(_) => CheckCode::WatchBad,
                 Probe::Tcp { .. } => CheckCode::L4Timeout,
                 Probe::SslHello { .. } | Probe::Tls { .. } => CheckCode::L6Timeout,
                 Probe::Http(_) => CheckCode::L7Timeout,
@@ -139,6 +150,7 @@ impl Check {
 
     fn ended(&mut self, cx: &mut Context<'_>, outcome: Outcome) {
         let before = self.up();
+        let number = self.number();
         let change = self.verdict.record(outcome.passed);
         self.last = Some(outcome.clone());
         if self.up() != before {
@@ -146,6 +158,7 @@ impl Check {
         }
         let (check, name) = (self.config.id, self.config.name.clone());
         match change {
+            Change::Same if self.number() != number => self.signal(cx),
             Change::Same => {}
             Change::Moved => {
                 let Progress { count, of, rising } = self.verdict.progress();
@@ -274,12 +287,13 @@ fn same_subject(a: &CheckConfig, b: &CheckConfig) -> bool {
     same_counter && a.name == b.name && subject(&a.probe) == subject(&b.probe)
 }
 
-fn subject(probe: &Probe) -> (Option<&Command>, Option<SocketAddr>) {
+fn subject(probe: &Probe) -> (Option<&Command>, Option<&Watch>, Option<SocketAddr>) {
     match probe {
-        Probe::Script { command, .. } => (Some(command), None),
+        Probe::Script { command, .. } => (Some(command), None, None),
+        Probe::Watch(watch) => (None, Some(watch), None),
         Probe::Tcp { to, .. }
         | Probe::SslHello { to, .. }
         | Probe::Http(HttpProbe { to, .. })
-        | Probe::Tls { to, .. } => (None, Some(*to)),
+        | Probe::Tls { to, .. } => (None, None, Some(*to)),
     }
 }

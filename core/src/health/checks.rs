@@ -143,6 +143,11 @@ impl Checks {
         self.checks.get(&check)?.last.as_ref()
     }
 
+    /// The number of the file that `check` looks at, if it does and has seen one.
+    pub(crate) fn number(&self, check: CheckId) -> Option<i32> {
+        self.checks.get(&check)?.number()
+    }
+
     /// How the checks stand.
     pub(crate) fn status(&self) -> Vec<CheckStatus> {
         let status = |check: &Check| CheckStatus {

@@ -22,7 +22,7 @@ const SCRIPT_GRACE: Duration = Duration::from_secs(3);
 /// How long the core waits for the answer of a run.
 pub(crate) fn patience(config: &CheckConfig) -> Duration {
     let grace = match *config.probe {
-        Probe::Script { .. } => SCRIPT_GRACE,
+        Probe::Script { .. } | Probe::Watch(_) => SCRIPT_GRACE,
         Probe::Tcp { .. } | Probe::SslHello { .. } | Probe::Http(_) | Probe::Tls { .. } => GRACE,
     };
     config.schedule.timeout.saturating_add(grace)

@@ -286,6 +286,17 @@ impl Routers {
         }
     }
 
+    /// The number of a tracked file, or that there is none.
+    pub(crate) fn on_number(&mut self, cx: &mut Context<'_>, check: CheckId, number: Option<i32>) {
+        let before = match number {
+            Some(number) => self.world.numbers.insert(check, number),
+            None => self.world.numbers.remove(&check),
+        };
+        if before != number && self.started {
+            self.settle(cx);
+        }
+    }
+
     /// A check changed its mind.
     pub(crate) fn on_verdict(&mut self, cx: &mut Context<'_>, check: CheckId, up: Option<bool>) {
         self.wake(cx);

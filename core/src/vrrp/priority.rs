@@ -30,7 +30,7 @@ pub(super) enum Fault {
     SourceGone(IpAddr),
     /// The kernel refuses reception: the silence would prove nothing.
     Deaf(Arc<str>),
-    /// A tracked check without weight has failed.
+    /// A tracked check without weight has failed, or a tracked file asks for it; in words.
     Check(String),
 }
 
@@ -43,7 +43,7 @@ impl Fault {
             Fault::NoSource(name) => format!("no source address on {name}"),
             Fault::SourceGone(source) => format!("source address {source} is gone"),
             Fault::Deaf(name) => format!("cannot receive advertisements on {name}"),
-            Fault::Check(name) => format!("script {name} failed"),
+            Fault::Check(failure) => failure.clone(),
         }
     }
 }
@@ -68,8 +68,14 @@ pub(super) fn faults(world: &World, config: &InstanceConfig) -> BTreeSet<Fault> 
         if healthy(world, tracker) == Some(tracker.reverse) {
             faults.insert(match &tracker.what {
                 Tracked::Interface(name) => Fault::Link(name.clone()),
-                Tracked::Check(check) => Fault::Check(world.check_name(*check)),
+                Tracked::Check(check) => Fault::Check(world.check_failure(*check)),
             });
+        }
+    }
+    for tracker in config.trackers.iter().filter(|tracker| tracker.weight != 0) {
+        // keepalived: a file can ask for a fault by a product that no priority could pay.
+        if let (Tracked::Check(check), Some(..=FAULT_PRODUCT)) = (&tracker.what, product(world, tracker)) {
+            faults.insert(Fault::Check(world.check_failure(*check)));
         }
     }
     match (world.source(config), config.transport.source) {
@@ -87,6 +93,17 @@ pub(super) fn faults(world: &World, config: &InstanceConfig) -> BTreeSet<Fault> 
     faults
 }
 
+/// At this product of a file's number and its weight, and below, the router is in FAULT.
+const FAULT_PRODUCT: i32 = -254;
+
+/// The number of a tracked file times its weight; `None` for any other tracker, and before the first look.
+fn product(world: &World, tracker: &Tracker) -> Option<i32> {
+    let Tracked::Check(check) = &tracker.what else { return None };
+    let weight = i32::from(tracker.weight);
+    let weight = if tracker.reverse { -weight } else { weight };
+    world.numbers.get(check).map(|number| number.saturating_mul(weight))
+}
+
 /// Whether a first result is outstanding that decides over FAULT.
 pub(super) fn is_held(world: &World, config: &InstanceConfig) -> bool {
     config.trackers.iter().any(|tracker| tracker.weight == 0 && healthy(world, tracker).is_none())
@@ -99,6 +116,9 @@ pub(super) fn effective(world: &World, config: &InstanceConfig) -> u8 {
         return OWNER;
     }
     let total = config.trackers.iter().fold(i32::from(base), |sum, tracker| {
+        if let Some(product) = product(world, tracker) {
+            return sum.saturating_add(product.clamp(FAULT_PRODUCT, i32::from(election::HIGHEST) - 1));
+        }
         let weight = i32::from(tracker.weight);
         let gain = match healthy(world, tracker) {
             Some(true) => weight.max(0),

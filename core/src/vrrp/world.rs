@@ -4,13 +4,17 @@
 
 use super::links::Links;
 use crate::action::Action;
-use crate::config::model::{Command, Config, Destination, Family, InstanceConfig, NodeConfig};
+use crate::config::model::{
+    CheckConfig, Command, Config, Destination, Family, InstanceConfig, NodeConfig, Probe,
+};
+use crate::config::watch::Watch;
 use crate::event::Event;
 use crate::id::{CheckId, InstanceId, Interface, Ticket};
 use crate::outbox::Context;
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::{String, ToString};
+use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -39,7 +43,10 @@ pub(super) struct World {
     pub(super) node: NodeConfig,
     pub(super) links: Links,
     pub(super) verdicts: BTreeMap<CheckId, bool>,
-    pub(super) check_names: BTreeMap<CheckId, Arc<str>>,
+    /// What tracked files say.
+    pub(super) numbers: BTreeMap<CheckId, i32>,
+    /// What a failure of a check is called.
+    check_failures: BTreeMap<CheckId, String>,
     /// Every virtual address of the configuration: never a source.
     pub(super) vips: BTreeSet<IpAddr>,
     /// Before this time no deadline ends and no advertisement is heard (`vrrp_startup_delay`).
@@ -57,13 +64,14 @@ impl World {
             .values()
             .flat_map(|instance| instance.addresses.iter().map(|address| address.address.addr()))
             .collect();
-        self.check_names = config.checks.iter().map(|(id, check)| (*id, check.name.clone())).collect();
+        self.check_failures = config.checks.iter().map(|(id, check)| (*id, failure(check))).collect();
+        self.numbers.retain(|check, _| config.checks.contains_key(check));
         self.verdicts.retain(|check, _| config.checks.contains_key(check));
     }
 
-    /// What the operator calls a check.
-    pub(super) fn check_name(&self, check: CheckId) -> String {
-        self.check_names.get(&check).map_or_else(|| check.to_string(), |name| String::from(&**name))
+    /// What the operator calls a failure of a check.
+    pub(super) fn check_failure(&self, check: CheckId) -> String {
+        self.check_failures.get(&check).cloned().unwrap_or_else(|| format!("check {check} failed"))
     }
 
     /// The interface of an instance, when it exists.
@@ -116,6 +124,22 @@ impl World {
             Destination::Multicast(group) => Some((on, *group)),
             Destination::Unicast(_) => Some((on, self.source(config)?)),
         }
+    }
+}
+
+/// A failure of a check, in words.
+fn failure(check: &CheckConfig) -> String {
+    let name = &check.name;
+    match &*check.probe {
+        Probe::Watch(watch) => match &**watch {
+            Watch::File(_) => format!("file {name} says so"),
+            Watch::Process(_) => format!("process {name} does not run as it should"),
+        },
+        Probe::Script { .. }
+        | Probe::Tcp { .. }
+        | Probe::SslHello { .. }
+        | Probe::Http(_)
+        | Probe::Tls { .. } => format!("script {name} failed"),
     }
 }
 

@@ -161,6 +161,8 @@ fn result_of(outcome: &Outcome) -> Result<(), Errno> {
         CheckCode::SocketError => libc::EAGAIN,
         CheckCode::ScriptSignal => libc::EINTR,
         CheckCode::ScriptOk
+        | CheckCode::WatchGood
+        | CheckCode::WatchBad
         | CheckCode::ScriptExit
         | CheckCode::L4Ok
         | CheckCode::L4Timeout

@@ -16,8 +16,10 @@ pub use checker::Checker;
 
 use crate::fabric::Fabric;
 use standfast_core::config::model::{Command, HttpProbe, Probe};
+use standfast_core::config::watch::Watch;
 use standfast_core::input::{CheckCode, Outcome};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -29,6 +31,12 @@ pub trait Scripts: Clone + 'static {
     /// Runs `command` to its end or until `within` has passed, then TERM, then KILL to its process group.
     /// Dropping the future kills the group.
     fn run(&self, command: &Command, within: Duration) -> impl Future<Output = Outcome> + 'static;
+
+    /// Looks at a file or a process of this host. In a model it stands as the scripts do.
+    fn look(&self, watch: &Arc<Watch>, within: Duration) -> impl Future<Output = Outcome> + 'static {
+        let (scripts, command) = (self.clone(), Command { argv: watch.words(), user: None });
+        async move { scripts.run(&command, within).await }
+    }
 
     /// The same for a notify script, which may leave a service behind: nothing of ours stays attached to it.
     fn notify(&self, command: &Command, within: Duration) -> impl Future<Output = Outcome> + 'static {
@@ -44,6 +52,7 @@ pub async fn run<F: Fabric, S: Scripts>(fabric: &F, scripts: &S, probe: &Probe, 
     let started = Instant::now();
     let result = match probe {
         Probe::Script { command, broken: None } => return scripts.run(command, within).await,
+        Probe::Watch(watch) => return scripts.look(watch, within).await,
         Probe::Script { broken: Some(reason), .. } => fail(CheckCode::ScriptMissing, reason),
         Probe::Tcp { .. } | Probe::SslHello { .. } | Probe::Tls { .. } | Probe::Http(_) => {
             over_network(fabric, probe, started + within.min(LONGEST)).await
@@ -54,7 +63,7 @@ pub async fn run<F: Fabric, S: Scripts>(fabric: &F, scripts: &S, probe: &Probe, 
 
 async fn over_network<F: Fabric>(fabric: &F, probe: &Probe, end: Instant) -> Result<Passed, Failure> {
     match probe {
-        Probe::Script { .. } => fail(CheckCode::SocketError, "not a network check"),
+        Probe::Script { .. } | Probe::Watch(_) => fail(CheckCode::SocketError, "not a network check"),
         Probe::Tcp { to, connect } => {
             tcp::connect(fabric, *to, *connect, end).await?;
             Ok(Passed::plain(CheckCode::L4Ok))

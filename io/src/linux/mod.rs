@@ -14,6 +14,7 @@ pub mod process;
 mod process_sys;
 pub(crate) mod sys;
 mod vrrp_socket;
+pub mod watch;
 
 use crate::host::{AddressRequest, Host};
 use addresses::{Addresses, done, errno};

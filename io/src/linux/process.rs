@@ -7,14 +7,17 @@
 
 use super::accounts::{Account, account};
 use super::process_sys::{detach, signal_group};
+use super::watch::look;
 use crate::check::Scripts;
 use crate::check::{LONGEST, printable, words};
 use standfast_core::config::model::Command;
+use standfast_core::config::watch::Watch;
 use standfast_core::input::{CheckCode, Outcome};
 use std::future::Future;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStderr};
@@ -38,6 +41,27 @@ pub struct Processes;
 impl Scripts for Processes {
     fn run(&self, command: &Command, within: Duration) -> impl Future<Output = Outcome> + 'static {
         execute(command.clone(), within, true)
+    }
+
+    fn look(&self, watch: &Arc<Watch>, within: Duration) -> impl Future<Output = Outcome> + 'static {
+        let watch = watch.clone();
+        async move {
+            // On a thread of its own: reading /proc takes milliseconds on a host with many processes, and the
+            // advertisements are this thread's.
+            let looked = tokio::task::spawn_blocking(move || look(&watch));
+            let late = |info: &str| Outcome {
+                passed: false,
+                code: CheckCode::WatchBad,
+                status: None,
+                info: info.to_owned(),
+                took: within,
+            };
+            match timeout_at(Instant::now() + within.min(LONGEST), looked).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => late("the look did not end"),
+                Err(_) => late("the look took too long"),
+            }
+        }
     }
 
     fn notify(&self, command: &Command, within: Duration) -> impl Future<Output = Outcome> + 'static {

@@ -174,6 +174,8 @@ fn verdict(name: &str, up: bool, outcome: &Outcome) -> (u8, String) {
         | CheckCode::L7Timeout
         | CheckCode::L7Response
         | CheckCode::L7Status
+        | CheckCode::WatchGood
+        | CheckCode::WatchBad
         | CheckCode::SocketError => false,
     };
     let level = if up { NOTICE } else { WARNING };
@@ -204,6 +206,7 @@ fn ended(outcome: &Outcome) -> String {
         CheckCode::ScriptSignal => format!("killed by signal {status}"),
         CheckCode::ScriptTimeout => format!("timed out after {}", seconds(outcome.took)),
         CheckCode::ScriptMissing => "could not be started".to_owned(),
+        CheckCode::WatchGood | CheckCode::WatchBad => outcome.info.clone(),
         CheckCode::L4Ok
         | CheckCode::L4Timeout
         | CheckCode::L4Connection
@@ -345,6 +348,8 @@ fn description(code: CheckCode) -> &'static str {
         CheckCode::ScriptOk => "External check passed",
         CheckCode::ScriptExit | CheckCode::ScriptSignal | CheckCode::ScriptMissing => "External check error",
         CheckCode::ScriptTimeout => "External check timeout",
+        CheckCode::WatchGood => "Look at the host passed",
+        CheckCode::WatchBad => "Look at the host failed",
     }
 }
 

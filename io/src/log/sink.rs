@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+/// The socket of the host's syslog.
+const SYSLOG: &str = "/dev/log";
 /// Lines that may wait in each of the two queues.
 pub const MAX_WAITING: usize = 4096;
 
@@ -33,6 +35,8 @@ struct Shared {
     datagrams: SyncSender<Job>,
     streams: SyncSender<Job>,
     counters: Arc<Counters>,
+    /// Who is told the daemon's own lines besides standard error.
+    also: std::sync::OnceLock<LogTarget>,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +68,27 @@ impl Logger {
         let counters = Arc::<Counters>::default();
         let datagrams = start("log-datagrams", &counters)?;
         let streams = start("log-streams", &counters)?;
-        Ok(Logger { shared: Arc::new(Shared { speaker, style, datagrams, streams, counters }) })
+        Ok(Logger {
+            shared: Arc::new(Shared {
+                speaker,
+                style,
+                datagrams,
+                streams,
+                counters,
+                also: std::sync::OnceLock::new(),
+            }),
+        })
+    }
+
+    /// The same, and its own lines go to the syslog socket with this facility as well.
+    #[must_use]
+    pub fn also(self, facility: Option<u8>) -> Logger {
+        if let Some(facility) = facility {
+            let to = LogTo::Unix(SYSLOG.to_owned());
+            let target = LogTarget { to, format: LogFormat::Local, facility, level: 7, length: u16::MAX };
+            let _ = self.shared.also.set(target); // the first one counts
+        }
+        self
     }
 
     /// Lines lost so far.
@@ -110,6 +134,9 @@ impl LineSink for Logger {
             Style::Plain | Style::Timestamp => LogFormat::Raw,
             Style::Journal => LogFormat::Short,
         };
+        if let Some(also) = self.shared.also.get() {
+            self.line(core::slice::from_ref(also), level, text);
+        }
         let stderr = LogTarget { to: LogTo::Stderr, format, facility: 3, level: 7, length: u16::MAX };
         match self.shared.style {
             Style::Plain | Style::Journal => self.line(&[stderr], level, text),
@@ -282,7 +309,14 @@ mod tests {
         let (streams, _unread_too) = sync_channel(MAX_WAITING);
         let speaker = Speaker { host: "n1".into(), tag: "t".into(), pid: 1 };
         let counters = Arc::default();
-        let shared = Shared { speaker, style: Style::Plain, datagrams, streams, counters };
+        let shared = Shared {
+            speaker,
+            style: Style::Plain,
+            datagrams,
+            streams,
+            counters,
+            also: std::sync::OnceLock::new(),
+        };
         let logger = Logger { shared: Arc::new(shared) };
         let targets = [target(LogTo::Stdout, 7)];
         for _ in 0..MAX_WAITING {

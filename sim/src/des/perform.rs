@@ -31,7 +31,7 @@ const PROMPT: Duration = Duration::from_micros(100);
 /// The server that `probe` asks, and how long it waits for a connection.
 fn server_of(probe: &Probe) -> Option<(SocketAddr, Duration)> {
     match probe {
-        Probe::Script { .. } => None,
+        Probe::Script { .. } | Probe::Watch(_) => None,
         Probe::Tcp { to, connect } | Probe::SslHello { to, connect } | Probe::Tls { to, connect, .. } => {
             Some((*to, *connect))
         }

@@ -94,6 +94,7 @@ fn tracked_is_good(world: &World, host: usize, config: &Config, tracker: &Tracke
         Tracked::Interface(_) => world.hosts[host].unplugged == 0,
         Tracked::Check(id) => config.checks.get(id).is_some_and(|check| match &*check.probe {
             Probe::Script { broken, .. } => broken.is_none() && world.truth.script_passes(host),
+            Probe::Watch(_) => world.truth.script_passes(host),
             Probe::Tcp { to, .. } | Probe::SslHello { to, .. } | Probe::Tls { to, .. } => {
                 world.truth.server_lives(*to)
             }

@@ -112,10 +112,11 @@ impl Truth {
         let took = Duration::from_micros(200 + rng.below(u64::try_from(LONGEST.as_micros()).unwrap_or(0)));
         let took = took.min(within);
         let (to, good) = match probe {
-            Probe::Script { broken, .. } => {
+            Probe::Script { .. } | Probe::Watch(_) => {
+                let broken = matches!(probe, Probe::Script { broken: Some(_), .. });
                 let flap = self.flapping_scripts.get(&host).copied();
                 let flaps = flap.is_some_and(|flap| self.flaps(host, None, flap));
-                let passed = broken.is_none() && self.script_passes(host) && !flaps;
+                let passed = !broken && self.script_passes(host) && !flaps;
                 let code = if passed { CheckCode::ScriptOk } else { CheckCode::ScriptExit };
                 let status = Some(u32::from(!passed));
                 return Outcome { passed, code, status, info: String::new(), took };

@@ -1,9 +1,7 @@
 //! `standfast` itself, built again beside the system tests so that cargo keeps it as fresh as they are.
 
-use clap::Parser as _;
-use standfast::cli::Cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    standfast::cli::dispatch(Cli::parse())
+    standfast::cli::main()
 }

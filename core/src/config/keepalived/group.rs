@@ -6,6 +6,7 @@ use super::keyword::{Desk, Keyword, Shape, apply, first, note, refused, served};
 use super::text::Word;
 use super::tracker::{self, TrackerDraft};
 use super::tree::Statement;
+use super::watch::Sort;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -40,18 +41,12 @@ pub(super) static TABLE: &[Keyword<GroupDraft>] = &[
     served("track_interface", Shape::Block(0), "none", "", |g, desk, s| {
         tracker::interfaces(&mut g.trackers, desk, s)
     }),
-    refused(
-        "track_file",
-        Shape::Any,
-        "the group would not follow the file",
-        "use a vrrp_script that reads the file",
-    ),
-    refused(
-        "track_process",
-        Shape::Any,
-        "the group would not follow the process",
-        "use a vrrp_script with pidof or pgrep",
-    ),
+    served("track_file", Shape::Block(0), "none", "at most 1024", |g, desk, s| {
+        tracker::watches(&mut g.trackers, desk, s, Sort::File);
+    }),
+    served("track_process", Shape::Block(0), "none", "at most 1024", |g, desk, s| {
+        tracker::watches(&mut g.trackers, desk, s, Sort::Process);
+    }),
     refused("track_bfd", Shape::Any, "the group would not follow the session", "use a vrrp_script with ping"),
     served("notify_master", Shape::Command, "none", "", tell),
     served("notify_backup", Shape::Command, "none", "", tell),

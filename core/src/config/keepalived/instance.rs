@@ -9,6 +9,7 @@ use super::text::Word;
 use super::tracker::{self, TrackerDraft};
 use super::tree::Statement;
 use super::values::{address as ip, argument, interface, number, seconds, switch};
+use super::watch::Sort;
 use super::{codes, globals};
 use crate::config::finding::Span;
 use crate::config::model::{Config, Peer, Version};
@@ -275,18 +276,12 @@ pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
     served("track_interface", Shape::Block(0), "none", "", |i, desk, s| {
         tracker::interfaces(&mut i.trackers, desk, s)
     }),
-    refused(
-        "track_file",
-        Shape::Any,
-        "the priority would not follow the file",
-        "use a vrrp_script that reads the file",
-    ),
-    refused(
-        "track_process",
-        Shape::Any,
-        "the priority would not follow the process",
-        "use a vrrp_script with pidof or pgrep",
-    ),
+    served("track_file", Shape::Block(0), "none", "at most 1024", |i, desk, s| {
+        tracker::watches(&mut i.trackers, desk, s, Sort::File);
+    }),
+    served("track_process", Shape::Block(0), "none", "at most 1024", |i, desk, s| {
+        tracker::watches(&mut i.trackers, desk, s, Sort::Process);
+    }),
     refused(
         "track_bfd",
         Shape::Any,

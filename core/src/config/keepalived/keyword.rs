@@ -117,15 +117,22 @@ pub(super) const fn refused<T>(
     Keyword { name, shape, default: "", range: "", status: Status::Refused(effect, help) }
 }
 
+/// What can be tracked, besides interfaces.
+#[derive(Debug, Default)]
+pub(super) struct CheckDrafts {
+    pub(super) scripts: Vec<super::script::ScriptDraft>,
+    /// Where in `scripts` a name is.
+    pub(super) index: BTreeMap<String, usize>,
+    pub(super) watches: Vec<super::watch::WatchDraft>,
+}
+
 /// What the handlers of keywords work with.
 pub(super) struct Desk<'a> {
     pub(super) source: &'a dyn Source,
     pub(super) findings: &'a mut Findings,
     pub(super) config: &'a mut Config,
     pub(super) globals: super::globals::Globals,
-    pub(super) scripts: Vec<super::script::ScriptDraft>,
-    /// Where in `scripts` a name is.
-    pub(super) script_index: BTreeMap<String, usize>,
+    pub(super) checks: CheckDrafts,
     pub(super) instances: Vec<super::instance::InstanceDraft>,
     /// Names of virtual routers so far.
     pub(super) instance_index: BTreeMap<String, usize>,
@@ -155,7 +162,7 @@ impl Desk<'_> {
 
     /// Where a script stands.
     pub(super) fn script(&self, name: &str) -> Option<usize> {
-        self.script_index.get(name).copied()
+        self.checks.index.get(name).copied()
     }
 
     /// Says something; an empty `help` is none.

@@ -4,7 +4,7 @@ use super::group::GroupDraft;
 use super::instance::InstanceDraft;
 use super::keyword::Desk;
 use super::tracker::TrackerDraft;
-use super::{codes, finish, script};
+use super::{codes, finish, script, watch};
 use crate::config::model::{GroupConfig, InstanceConfig, Tracked, Tracker};
 use crate::config::names::Kind;
 use crate::id::{GroupId, InstanceId};
@@ -32,6 +32,7 @@ pub(super) fn all(desk: &mut Desk<'_>) {
         group(desk, draft, index, &member_of);
     }
     script::finish(desk);
+    watch::finish(desk);
 }
 
 /// Which group each instance is in; the first one that names it counts.
@@ -135,6 +136,9 @@ fn trackers(
 /// Weights have no place at an owner, nor in a sync group without `sync_group_tracking_weight`.
 fn weighed(desk: &mut Desk<'_>, draft: &TrackerDraft, owner: bool, weights: bool) -> Option<Tracker> {
     let tracker = draft.tracker.clone();
+    if !draft.weighed && !owner && !weights {
+        return Some(Tracker { weight: 0, ..tracker });
+    }
     if tracker.weight == 0 || (!owner && weights) {
         return Some(tracker);
     }

@@ -24,6 +24,7 @@ mod text;
 mod tracker;
 mod tree;
 mod values;
+mod watch;
 
 pub use keyword::{Done, Row};
 
@@ -77,8 +78,7 @@ fn understand(
         findings,
         config,
         globals: globals::Globals::default(),
-        scripts: Vec::new(),
-        script_index: BTreeMap::new(),
+        checks: keyword::CheckDrafts::default(),
         instances: Vec::new(),
         instance_index: BTreeMap::new(),
         groups: Vec::new(),
@@ -134,6 +134,8 @@ pub fn keywords() -> Vec<Row> {
     rows("", root::TABLE)
         .chain(rows("global_defs", globals::TABLE))
         .chain(rows("vrrp_script", script::TABLE))
+        .chain(rows("track_file", watch::FILE))
+        .chain(rows("vrrp_track_process", watch::PROCESS))
         .chain(rows("vrrp_instance", instance::TABLE))
         .chain(rows("authentication", instance::AUTHENTICATION))
         .chain(rows("vrrp_sync_group", group::TABLE))

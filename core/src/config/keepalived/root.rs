@@ -2,7 +2,7 @@
 
 use super::keyword::{Desk, Keyword, Shape, apply, note, refused, served};
 use super::tree::Statement;
-use super::{codes, globals, group, instance, script};
+use super::{codes, globals, group, instance, script, watch};
 use alloc::format;
 use alloc::string::ToString;
 
@@ -26,24 +26,13 @@ pub(super) static TABLE: &[Keyword<()>] = &[
     served("virtual_server", Shape::Any, "not served", "", virtual_server),
     served("virtual_server_group", Shape::Any, "not served", "", virtual_server),
     note("SSL", Shape::Any, "there is no LVS here"),
-    refused(
-        "track_file",
-        Shape::Any,
-        "the priority would not follow the file",
-        "use a vrrp_script that reads the file",
-    ),
-    refused(
-        "vrrp_track_file",
-        Shape::Any,
-        "the priority would not follow the file",
-        "use a vrrp_script that reads the file",
-    ),
-    refused(
-        "vrrp_track_process",
-        Shape::Any,
-        "the priority would not follow the process",
-        "use a vrrp_script with pidof or pgrep",
-    ),
+    served("track_file", Shape::Block(1), "one name", "at most 1024", |(), desk, s| watch::read(desk, s)),
+    served("vrrp_track_file", Shape::Block(1), "as track_file", "at most 1024", |(), desk, s| {
+        watch::read(desk, s);
+    }),
+    served("vrrp_track_process", Shape::Block(1), "one name", "at most 1024", |(), desk, s| {
+        watch::read(desk, s);
+    }),
     refused(
         "bfd_instance",
         Shape::Any,

@@ -124,8 +124,8 @@ pub(super) fn read(desk: &mut Desk<'_>, statement: &Statement) {
         desk.warn(name.span(), codes::DUPLICATE, message, "give it a name of its own, or remove it");
         return;
     }
-    desk.script_index.insert(name.text.clone(), desk.scripts.len());
-    desk.scripts.push(draft);
+    desk.checks.index.insert(name.text.clone(), desk.checks.scripts.len());
+    desk.checks.scripts.push(draft);
 }
 
 /// The id of a script's check.
@@ -136,7 +136,7 @@ pub(super) fn id(desk: &mut Desk<'_>, name: &str) -> CheckId {
 /// Turns all scripts into checks.
 pub(super) fn finish(desk: &mut Desk<'_>) {
     let mut told = false;
-    for draft in core::mem::take(&mut desk.scripts) {
+    for draft in core::mem::take(&mut desk.checks.scripts) {
         let name = draft.name.text.clone();
         if !draft.used {
             let message = format!("vrrp_script {name} is not run: no virtual router tracks it");

@@ -6,6 +6,7 @@ use super::script;
 use super::text::Word;
 use super::tree::Statement;
 use super::values::{interface, number};
+use super::watch::{self, Sort, WatchDraft};
 use crate::config::model::{Tracked, Tracker};
 use alloc::format;
 use alloc::vec::Vec;
@@ -18,6 +19,8 @@ pub(super) const MAX_TRACKERS: usize = 1024;
 pub(super) struct TrackerDraft {
     pub(super) tracker: Tracker,
     pub(super) at: Word,
+    /// Its weight was written, or has no default but 0.
+    pub(super) weighed: bool,
 }
 
 /// Lines of `track_script`.
@@ -25,7 +28,7 @@ pub(super) fn scripts(list: &mut Vec<TrackerDraft>, desk: &mut Desk<'_>, block: 
     for line in block.body.iter().flatten() {
         let Some(name) = line.words.first().filter(|word| !word.poisoned) else { continue };
         let Some(found) = desk.script(&name.text) else {
-            let near = desk.script_index.keys().map(alloc::string::String::as_str);
+            let near = desk.checks.index.keys().map(alloc::string::String::as_str);
             let mut help = desk.near(&name.text, near);
             if help.is_empty() {
                 help = "the vrrp_script block must stand above this one".into();
@@ -33,12 +36,43 @@ pub(super) fn scripts(list: &mut Vec<TrackerDraft>, desk: &mut Desk<'_>, block: 
             desk.error(name.span(), codes::NO_SUCH_NAME, format!("no vrrp_script `{}`", name.text), &help);
             continue;
         };
-        let draft = &mut desk.scripts[found];
+        let draft = &mut desk.checks.scripts[found];
         draft.used = true;
         let default = (draft.weight, draft.reverse);
         let what = Tracked::Check(script::id(desk, &name.text));
         if let Some((weight, reverse)) = weight(desk, line, default) {
             add(list, desk, name, Tracker { what, weight, reverse });
+        }
+    }
+}
+
+/// Lines of `track_file` and `track_process`.
+pub(super) fn watches(list: &mut Vec<TrackerDraft>, desk: &mut Desk<'_>, block: &Statement, sort: Sort) {
+    for line in block.body.iter().flatten() {
+        let Some(name) = line.words.first().filter(|word| !word.poisoned) else { continue };
+        let known = |draft: &&mut WatchDraft| draft.name.text == name.text && draft.sort == sort;
+        let Some(draft) = desk.checks.watches.iter_mut().find(known) else {
+            let what = if sort == Sort::File { "track_file" } else { "vrrp_track_process" };
+            let near = desk.checks.watches.iter().map(|draft| draft.name.text.as_str());
+            let mut help = desk.near(&name.text, near);
+            if help.is_empty() {
+                help = format!("the {what} block must stand above this one");
+            }
+            desk.error(name.span(), codes::NO_SUCH_NAME, format!("no {what} `{}`", name.text), &help);
+            continue;
+        };
+        draft.used = true;
+        let default = (draft.default_weight(), draft.reverse);
+        // The number of a file counts once where nobody says how often; a sync group then takes it for a fault.
+        let weighed = sort == Sort::Process || draft.weight.is_some() || line.words.len() > 1;
+        let what = Tracked::Check(watch::id(desk, &name.text));
+        if let Some((weight, reverse)) = weight(desk, line, default) {
+            // 254 is more than any priority can change; the model ends at 253.
+            let weight = weight.clamp(-253, 253);
+            add(list, desk, name, Tracker { what, weight, reverse });
+            if let Some(added) = list.last_mut().filter(|added| added.at.line.number == name.line.number) {
+                added.weighed = weighed;
+            }
         }
     }
 }
@@ -66,7 +100,7 @@ fn add(list: &mut Vec<TrackerDraft>, desk: &mut Desk<'_>, at: &Word, tracker: Tr
         desk.error(at.span(), codes::OUT_OF_RANGE, message, "");
         return;
     }
-    list.push(TrackerDraft { tracker, at: at.clone() });
+    list.push(TrackerDraft { tracker, at: at.clone(), weighed: true });
 }
 
 /// `[weight N [reverse|noreverse]]`; `None` was said and drops the line, as keepalived does.

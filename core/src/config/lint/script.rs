@@ -31,6 +31,7 @@ pub(super) fn rules(node: &Node, config: &Config, report: &mut Report) {
                 script(node, config, check, &command.argv, report);
                 continue;
             }
+            Probe::Watch(_) => continue,
             Probe::Tcp { to, .. } | Probe::SslHello { to, .. } | Probe::Tls { to, .. } => to,
             Probe::Http(http) => &http.to,
         };

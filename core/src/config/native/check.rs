@@ -233,6 +233,7 @@ pub(super) fn raise(check: &CheckConfig, own: Option<SocketAddr>) -> Check {
                 start_failed: (check.counter == Counter::Script { init_fail: true }).then_some(true),
             });
         }
+        Probe::Watch(_) => {} // a table of its own: `raise_watch`
         Probe::Tcp { to, connect } => target(*to, *connect),
         Probe::SslHello { to, connect } => {
             target(*to, *connect);

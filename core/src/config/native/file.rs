@@ -7,6 +7,7 @@ use super::value::{
     AtLeastOne, Balance, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Pause, Percent,
     Runs, Time, TrackWeight, VersionNumber, Weight,
 };
+use crate::config::watch::Parameters;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -31,6 +32,8 @@ tables! {
         node: Option<Node>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         check: Vec<NamedCheck>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        watch: Vec<NamedWatch>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         virtual_router: Vec<VirtualRouter>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -172,6 +175,32 @@ tables! {
     struct NamedCheck {
         name: Spanned<String>,
         run: Check,
+    }
+
+    /// `[[watch]]`: a file or a process that virtual routers track.
+    struct NamedWatch {
+        name: Spanned<String>,
+        every: Option<Pause>,
+        rise: Option<Runs>,
+        fall: Option<Runs>,
+        file: Option<WatchFile>,
+        process: Option<WatchProcess>,
+    }
+
+    /// `[watch.file]`: its number, 0 when it is not there; `first` is written to it at the start.
+    struct WatchFile {
+        path: String,
+        first: Option<i32>,
+        overwrite: Option<bool>,
+    }
+
+    /// `[watch.process]`: at least `least` of it, 1 unless told otherwise, and at most `most`.
+    struct WatchProcess {
+        argv: Vec<String>,
+        full_command: Option<bool>,
+        parameters: Option<Parameters>,
+        least: Option<u32>,
+        most: Option<u32>,
     }
 
     /// `[check.run]`, `[pool.check]`, `[pool.server.check]`: what a check does, when, how many runs decide.

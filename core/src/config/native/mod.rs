@@ -14,6 +14,7 @@ mod desk;
 mod file;
 mod read;
 mod value;
+mod watch;
 mod write;
 
 use super::finding::Findings;

@@ -5,6 +5,7 @@ use super::codes;
 use super::desk::Desk;
 use super::file::{self, File};
 use super::value::{AtLeastOne, Time, VersionNumber};
+use super::watch;
 use crate::action::AddressOptions;
 use crate::config::model::{
     Algorithm, AnnounceConfig, Authentication, Bind, Command, Config, Destination, ElectionConfig, Family,
@@ -32,6 +33,13 @@ pub(super) fn lower(desk: &mut Desk<'_>, file: &File, config: &mut Config) {
         let id = CheckId(config.names.id(Kind::Check, named.name.get_ref()));
         if desk.once(&mut checks, &named.name, id) {
             let lowered = check::lower(desk, &named.run, None, id, named.name.get_ref(), &named.name.span());
+            config.checks.extend(lowered.map(|check| (id, Arc::new(check))));
+        }
+    }
+    for named in &file.watch {
+        let id = CheckId(config.names.id(Kind::Check, named.name.get_ref()));
+        if desk.once(&mut checks, &named.name, id) {
+            let lowered = watch::lower(desk, named, id);
             config.checks.extend(lowered.map(|check| (id, Arc::new(check))));
         }
     }

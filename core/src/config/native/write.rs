@@ -7,10 +7,11 @@ use super::value::{
     AtLeastOne, Balance, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Percent, Time,
     TrackWeight, VersionNumber, Weight,
 };
+use super::watch;
 use crate::config::model::{
     Algorithm, AnnounceConfig, Authentication, Bind, Command, Config, Destination, ElectionConfig, Family,
-    FrontendConfig, InstanceConfig, LogFormat, LogTarget, NodeConfig, NotifyConfig, PoolConfig, Redispatch,
-    ServerConfig, Tracked, Tracker, Version, VirtualAddress,
+    FrontendConfig, InstanceConfig, LogFormat, LogTarget, NodeConfig, NotifyConfig, PoolConfig, Probe,
+    Redispatch, ServerConfig, Tracked, Tracker, Version, VirtualAddress,
 };
 use crate::id::CheckId;
 use alloc::collections::BTreeSet;
@@ -26,7 +27,9 @@ pub(super) fn file(config: &Config) -> File {
     let checks = config.checks.values().filter(|check| !of_servers.contains(&check.id));
     File {
         node: (config.node != NodeConfig::default()).then(|| node(&config.node)),
+        watch: config.checks.values().filter_map(|check| watch::raise(check)).collect(),
         check: checks
+            .filter(|check| !matches!(*check.probe, Probe::Watch(_)))
             .map(|check| file::NamedCheck { name: named(&check.name), run: raise(check, None) })
             .collect(),
         virtual_router: config.instances.values().map(|instance| router(config, instance)).collect(),
