@@ -77,6 +77,7 @@ impl World {
                 | Action::Check { .. }
                 | Action::Cancel { .. }
                 | Action::Script { .. }
+                | Action::Tell { .. }
                 | Action::Listen { .. }
                 | Action::Event(_)
                 | Action::Stopped) => self.trace.say(now, Some(host), format_args!("-> {other:?}")),
@@ -131,7 +132,7 @@ impl World {
                 };
             }),
             Action::Event(event) => self.told(host, &event),
-            Action::Stopped => {}
+            Action::Tell { .. } | Action::Stopped => {}
         }
     }
 
