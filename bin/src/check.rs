@@ -49,12 +49,10 @@ pub fn check(args: &CheckArgs) -> ExitCode {
         print_findings(&loaded, text::out);
         match summary {
             Some(summary) => text::out(&summary),
-            None => text::out(&format!(
-                "{} errors, {} warnings, {} notes: this configuration cannot be run\n",
-                findings.errors(),
-                findings.count(Severity::Warning),
-                findings.count(Severity::Note)
-            )),
+            None => {
+                let counts = summary::counts(findings);
+                text::out(&format!("{counts}: this configuration cannot be run\n"));
+            }
         }
     }
     if findings.errors() > 0 {

@@ -94,11 +94,15 @@ fn named(word: &str) -> Result<Named, String> {
     }
 }
 
-/// The files of a folder, sorted.
+/// The files of a folder, sorted; a folder with the name of a configuration file is one of them, so that it is
+/// refused as such: that is what a mount makes of a missing file.
 fn files(folder: &str) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let configuration = |name: &std::ffi::OsStr| {
+        ["keepalived.conf", "haproxy.cfg", "standfast.toml"].iter().any(|known| name == *known)
+    };
     let mut found: Vec<String> = entries
-        .filter(|entry| entry.path().is_file())
+        .filter(|entry| entry.path().is_file() || configuration(&entry.file_name()))
         .filter_map(|entry| entry.file_name().into_string().ok())
         .map(|name| format!("{folder}/{name}"))
         .collect();

@@ -73,7 +73,8 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
         let host = LinuxHost::new()?;
         let parts = Parts { host, data, checker: Checker::new(TokioFabric, Processes), clock: BootClock };
         let seed = Seed(args.files.seed.unwrap_or_else(|| parts.clock.now().0));
-        let watch = Watch::new(log.clone(), args.record.as_deref(), usize::from(args.record_size));
+        let record = args.record.as_deref().or(config.node.record.as_deref());
+        let watch = Watch::new(log.clone(), record, usize::from(args.record_size));
         let driver = Driver::new(config.clone(), seed, parts, watch);
         let (orders, wanted) = mpsc::channel(MAX_ORDERS);
         let (wanted_readers, readers_of) = watch_channel::channel(config.clone());
@@ -133,7 +134,11 @@ fn most_connections(config: &Config) -> u32 {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find(|line| line.starts_with("Max open files"));
     let soft = line.and_then(|line| line.split_whitespace().nth(3)).and_then(|n| n.parse::<u32>().ok());
-    (soft.unwrap_or(1024).saturating_sub(128) / 2).clamp(64, MOST_CONNECTIONS)
+    connections_for(soft.unwrap_or(1024))
+}
+
+fn connections_for(descriptors: u32) -> u32 {
+    (descriptors.saturating_sub(128) / 2).clamp(64, MOST_CONNECTIONS)
 }
 
 struct Signals {
@@ -204,4 +209,24 @@ fn reload(files: &Files, config: &Config, log: &EventLog<Logger>) -> Option<Conf
         log.say(5, "Reloaded: nothing has changed");
     }
     loaded.config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_give_connections_within_bounds() {
+        let enough = 2 * MOST_CONNECTIONS + 128;
+        for (descriptors, connections) in [
+            (0, 64),
+            (1024, 448),
+            (enough - 2, MOST_CONNECTIONS - 1),
+            (enough, MOST_CONNECTIONS),
+            (enough + 2, MOST_CONNECTIONS),
+            (u32::MAX, MOST_CONNECTIONS),
+        ] {
+            assert_eq!(connections_for(descriptors), connections);
+        }
+    }
 }

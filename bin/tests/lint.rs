@@ -88,6 +88,11 @@ fn an_error_between_nodes_and_a_refused_node_end_with_1() {
     let done = standfast(&["lint", &one, &broken]);
     assert_eq!(done.status.code(), Some(1));
     assert!(out(&done).contains("nonsense") && out(&done).contains("SF4000"), "{}", out(&done));
+    let mounted = folder.node("mounted", "haproxy.cfg", "");
+    std::fs::create_dir_all(Path::new(&mounted).join("keepalived.conf")).expect("a folder");
+    let done = standfast(&["lint", &one, &mounted]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(out(&done).contains("it is a directory"), "{}", out(&done));
     let empty = folder.node("empty", "notes.txt", "nothing");
     let done = standfast(&["lint", &one, &empty]);
     assert_eq!(done.status.code(), Some(1));

@@ -110,3 +110,28 @@ fn a_hundred_thousand_sections_end_soon() {
     }
     assert!(errors(&text).contains(&2070));
 }
+
+#[test]
+fn numbers_have_their_largest_value() {
+    let text = |global: &str, server: &str| {
+        format!("global\n {global}\n{HEAD}listen l\n bind :81\n server s 192.0.2.1:1 check {server}\n")
+    };
+    for (fits, too_large) in [("rise 1000000", "rise 1000001"), ("fall 1000000", "fall 1000001")] {
+        assert_eq!(errors(&text("maxconn 1", fits)), []);
+        assert_eq!(errors(&text("maxconn 1", too_large)).len(), 1, "{too_large}");
+    }
+    assert_eq!(errors(&text("maxconn 10000000", "")), []);
+    assert_eq!(errors(&text("maxconn 10000001", "")).len(), 1);
+}
+
+#[test]
+fn the_65th_header_behind_a_version_is_one_too_many() {
+    let text = |headers: usize| {
+        let all = "\\r\\na:b".repeat(headers);
+        format!(
+            "{HEAD}listen l\n bind :81\n option httpchk GET / HTTP/1.1{all}\n server s 192.0.2.1:1 check\n"
+        )
+    };
+    assert_eq!(errors(&text(64)), []);
+    assert_eq!(errors(&text(65)), [2070]);
+}

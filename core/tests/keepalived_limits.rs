@@ -52,7 +52,9 @@ fn every_cut_and_every_flipped_byte_of_a_file_is_read_without_a_panic() {
 #[test]
 fn one_virtual_router_too_many_is_said_once() {
     assert!(!codes(&instances(4096)).contains(&1117));
-    assert_eq!(codes(&instances(4098)).iter().filter(|c| **c == 1117).count(), 1);
+    for many in [4097, 4098] {
+        assert_eq!(codes(&instances(many)).iter().filter(|c| **c == 1117).count(), 1, "{many}");
+    }
 }
 
 #[test]
@@ -122,9 +124,11 @@ fn lists_are_bounded() {
         assert!(!list(block, line, 1024).contains(&1007), "{block}");
         assert!(list(block, line, 1025).contains(&1007), "{block}");
     }
-    let groups: String =
-        (0..2049).map(|n| format!("vrrp_sync_group G{n} {{\ngroup {{\nV\n}}\n}}\n")).collect();
-    assert!(codes(&groups).contains(&1007));
+    let groups = |many: usize| {
+        let group = |n| format!("vrrp_sync_group G{n} {{\ngroup {{\nV\n}}\n}}\n");
+        codes(&(0..many).map(group).collect::<String>()).contains(&1007)
+    };
+    assert!(!groups(2048) && groups(2049));
 }
 
 #[test]
@@ -165,4 +169,52 @@ fn the_deepest_include_and_the_last_file_are_read() {
         })
     };
     assert!(!wide(1024) && wide(1025));
+}
+
+#[test]
+fn a_line_of_1023_bytes_is_read_and_one_more_is_not() {
+    let line = |long: usize| codes(&format!("#{}\n", "x".repeat(long - 1))).contains(&5);
+    assert!(!line(1023) && line(1024));
+}
+
+#[test]
+fn all_lines_together_may_grow_to_their_limit_only() {
+    // 64 KiB for each reference, and 8 MiB for all lines.
+    let big = "x".repeat(1000);
+    let head = format!("$B={big}\n$C={}{}\n", "${B}".repeat(65), "x".repeat(536));
+    let grown = |lines: usize| codes(&format!("{head}{}smtp $B\n", "${C}\n".repeat(lines))).contains(&11);
+    assert!(!grown(127) && grown(129));
+}
+
+#[test]
+fn announcements_of_a_block_and_alternatives_of_an_include_are_bounded() {
+    let repeat = |many: u32| {
+        codes(&format!(
+            "vrrp_instance V {{\ninterface e\nvirtual_router_id 7\ngarp_master_repeat {many}\n}}\n"
+        ))
+        .contains(&1007)
+    };
+    assert!(!repeat(1000) && repeat(1001));
+    let choices = |many: usize| codes(&format!("include {{{}}}\n", "a,".repeat(many - 1))).contains(&3);
+    assert!(!choices(256) && choices(257));
+}
+
+#[test]
+fn suggestions_end_after_a_hundred_findings_and_compare_no_more_than_256_names() {
+    let suggested = |text: &str| {
+        let found = findings(text.as_bytes());
+        let helps = found.list().iter().filter_map(|f| f.help.clone());
+        helps.filter(|help| help.contains("did you mean")).count()
+    };
+    assert_eq!(suggested(&"vrrp_instanc X\n".repeat(100)), 100);
+    assert_eq!(suggested(&"vrrp_instanc X\n".repeat(101)), 100);
+    let scripts = |before: usize| {
+        let script = |name: String| format!("vrrp_script {name} {{\nscript /x\n}}\n");
+        let mut text: String = (0..before).map(|n| script(format!("a{n:03}"))).collect();
+        text.push_str(&script("zebra".into()));
+        suggested(&format!(
+            "{text}vrrp_instance V {{\ninterface e\nvirtual_router_id 7\ntrack_script {{\nzebre\n}}\n}}\n"
+        ))
+    };
+    assert_eq!((scripts(255), scripts(256)), (1, 0));
 }

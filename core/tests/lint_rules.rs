@@ -202,6 +202,68 @@ fn what_check_says_of_all_nodes_is_said_once_with_all_places() {
 }
 
 #[test]
+fn a_node_whose_addresses_are_all_others_is_mistyped_or_another_cluster() {
+    let files = nodes(&[router(61, 102, VIP, ""), router(61, 101, "192.0.2.200", "")]);
+    let report = lint::lint(&files);
+    assert_eq!(codes(&report), [4005]);
+    assert!(
+        report.findings[0].help.as_ref().is_some_and(|help| help.contains("two clusters")),
+        "{}",
+        report.findings[0]
+    );
+}
+
+#[test]
+fn a_placeholder_in_a_probe_is_an_error_in_the_manifest() {
+    let files =
+        with(good(), "cp1/haproxy.yaml", "tcpSocket:\n        port: 8443", "httpGet:\n        port: ${PORT}");
+    let report = lint::lint(&files);
+    assert_eq!(codes(&report), [9]);
+    let span = &report.findings[0].places[0].span;
+    assert_eq!((&*span.file, span.line, span.column), ("cp1/haproxy.yaml", 13, 15));
+}
+
+/// Small random damage: bytes that go, come, or are doubled.
+fn damaged(text: &str, seed: u64) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut below = |n: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(n.max(1)).expect("small")).expect("small")
+    };
+    let mut chars: Vec<char> = text.chars().collect();
+    for _ in 0..1 + below(6) {
+        let at = below(chars.len());
+        match below(3) {
+            0 => drop(chars.remove(at)),
+            1 => chars.insert(at, ['{', '[', ':', '-', '\n', ' ', '"', '$', 'ä', '|'][below(10)]),
+            _ => chars.truncate(chars.len().min(at + chars.len() / 2)),
+        }
+        if chars.is_empty() {
+            break;
+        }
+    }
+    chars.into_iter().collect()
+}
+
+#[test]
+fn no_damage_to_manifest_script_or_configuration_makes_lint_panic() {
+    let sound = good();
+    for seed in 0..400 {
+        let mut files = sound.clone();
+        for path in ["cp1/haproxy.yaml", "cp2/keepalived.yaml", "cp1/check_server.sh", "cp2/keepalived.conf"]
+        {
+            let text = damaged(&files[path], seed);
+            files.insert(path.into(), text);
+        }
+        for finding in lint::lint(&files).findings {
+            assert!(!finding.places.is_empty() && !finding.to_string().is_empty(), "seed {seed}");
+        }
+    }
+}
+
+#[test]
 fn the_figures_are_those_of_the_protocol() {
     let report = lint::lint(&checked(-10, &[101, 100], ""));
     let lines: Vec<&str> = report.routers.iter().map(String::as_str).collect();

@@ -72,8 +72,33 @@ fn limits_hold_at_one_more() {
     };
     assert_eq!(read(body(8184).as_bytes()).errors(), 0);
     assert_eq!(read(body(8185).as_bytes()).errors(), 1);
+    let wait = |days: u32| {
+        let check = format!("check = {{ kind = \"tcp\", every = \"{days}d\" }}");
+        format!("[[pool]]\nname = \"p\"\n{check}\nserver = [{{ name = \"a\", address = \"192.0.2.1:1\" }}]\n")
+    };
+    assert_eq!(read(wait(365_000).as_bytes()).errors(), 0);
+    assert_eq!(read(wait(365_001).as_bytes()).errors(), 1);
     let deep = |most: usize| format!("a = {}{}\n", "[".repeat(most), "]".repeat(most));
     assert!(!read(deep(64).as_bytes()).list()[0].message.contains("nested more"));
     assert!(read(deep(65).as_bytes()).list()[0].message.contains("nested more"));
-    assert_eq!(read(&vec![b'#'; MAX_FILE + 1]).list()[0].code.0, 3001);
+    let too_large = |long: usize| read(&vec![b'#'; long]).list().iter().any(|finding| finding.code.0 == 3001);
+    assert!(!too_large(4 * 1024 * 1024));
+    assert!(too_large(4 * 1024 * 1024 + 1) && too_large(MAX_FILE + 1));
+}
+
+#[test]
+fn huge_and_binary_files_end_in_clear_findings() {
+    let noise: Vec<u8> =
+        (0..10_u32 * 1024 * 1024).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let line = "[[virtual_router]]\nname = \"r\"\nxyz = 1\n";
+    let lines = line.repeat(10 * 1024 * 1024 / line.len());
+    let routers: String = (0..100_000)
+        .map(|n| format!("[[virtual_router]]\nname = \"r{n}\"\ninterface = \"e{n}\"\nvrid = 1\naddress = [{{ address = \"192.0.2.1\" }}]\n"))
+        .collect();
+    for text in [noise, lines.into_bytes(), routers.into_bytes(), b"[node]\nname = \"a\0b\"\n".to_vec()] {
+        let found = read(&text);
+        assert!(found.errors() > 0 && found.list().len() <= Findings::MAX);
+        let longest = found.list().iter().map(|finding| finding.to_string().len()).max();
+        assert!(longest.is_some_and(|longest| longest < 2000), "{longest:?}");
+    }
 }

@@ -130,6 +130,23 @@ fn a_unicast_receiver_hears_its_own_address_only_and_closing_it_ends_that() {
 }
 
 #[test]
+fn of_a_packet_larger_than_any_advertisement_the_beginning_arrives_and_the_next_packet_is_whole() {
+    in_namespace(|| async {
+        let (mut host, left, right) = wire().await;
+        for end in ["left", "right"] {
+            ip(&format!("link set {end} mtu 65500"));
+        }
+        listen(&mut host, right, "224.0.0.18").await;
+        for (long, heard) in [(8172, 8172), (8173, 8172), (60_000, 8172), (20, 20)] {
+            let mut payload = V2.to_vec();
+            payload.resize(long, 0);
+            host.advertise(left, address(LEFT4), address("224.0.0.18"), 255, payload);
+            assert_eq!(packet(&mut host).await.4.len(), heard, "of {long} bytes");
+        }
+    });
+}
+
+#[test]
 fn what_cannot_be_sent_is_told_once_until_something_succeeds() {
     in_namespace(|| async {
         let (mut host, left, _) = wire().await;

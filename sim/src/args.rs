@@ -35,6 +35,12 @@ pub(crate) enum Word {
         #[arg(long)]
         json: bool,
     },
+    /// How long a failover takes by interval, loss and priority gap: the page docs/failover.md
+    Table {
+        /// One JSON object instead of the page, times in microseconds
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Arguments, Debug)]

@@ -6,5 +6,6 @@
 //! same trace hash, in any process.
 
 pub mod des;
+pub mod flight;
 pub mod hash;
 pub mod net;

@@ -1,6 +1,7 @@
 //! `cargo sim`: the one door to the simulator. Reads the command line and hands over.
 //!
-//! `door` runs, replays and shrinks seeds and counts marks, `mutants` breaks the core on purpose, `bench` measures.
+//! `door` runs, replays and shrinks seeds and counts marks, `mutants` breaks the core on purpose, `bench` measures,
+//! `table` times failovers.
 //! Exit status: 0 all is well, 1 the simulator found something, 2 it could not do what it was asked. This program is
 //! a tool; the library beside it is what products and tests use.
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Word::Shrink(order) => door::single::shrink(&order),
         Word::Mutants(order) => mutants::run(&order),
         Word::Bench { json } => bench::run(json),
+        Word::Table { json } => table(json),
     };
     match ended {
         Ok(true) => ExitCode::SUCCESS,
@@ -34,4 +36,15 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The failover table, as a page or for machines.
+fn table(json: bool) -> Ended {
+    let table = sim::des::table::table();
+    if json {
+        say::json(&table.json());
+    } else {
+        say::say(&table.page());
+    }
+    Ok(true)
 }

@@ -91,7 +91,7 @@ fn without_the_right_to_raw_sockets_it_says_which_capability_is_missing_and_ends
     std::fs::write(&file, two_instances().keepalived).unwrap();
     let mut argv = words("setpriv --bounding-set -net_raw --inh-caps -net_raw --");
     argv.push(env!("CARGO_BIN_EXE_standfast-for-tests").to_owned());
-    argv.extend(words(&format!("run --keepalived {}", file.display())));
+    argv.extend(words(&format!("run --record off --keepalived {}", file.display())));
     let mut powerless: Process = node.spawn("powerless", &argv, &View::default()).unwrap();
     let ended = powerless.wait(PATIENCE);
     let said = powerless.said();

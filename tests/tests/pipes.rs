@@ -36,7 +36,9 @@ fn told(bench: &Bench, kind: &Kind) -> (Vec<String>, Vec<String>) {
         let globals = format!(
             "router_id LVS_DEVEL\n    notify_fifo {pipe}\n    script_user root\n    vrrp_notify_priority_changes true"
         );
-        let hooks = format!("notify_master \"{hook} master\"\n    notify_backup \"{hook} backup\"\n    notify {hook}");
+        let hooks = format!(
+            "notify_master \"{hook} master\"\n    notify_backup \"{hook} backup\"\n    notify {hook}"
+        );
         files.with("router_id LVS_DEVEL", &globals).instance(&hooks)
     };
     let nodes = (1..=3).map(|number| (kind.clone(), files(number))).collect();

@@ -9,6 +9,7 @@ pub mod backend;
 pub mod client;
 pub mod cluster;
 pub mod fault;
+pub mod flights;
 pub mod guide;
 pub mod host;
 pub mod net;

@@ -3,6 +3,7 @@
 //! No interface is ever made in the caller's own namespace. Names carry the pid (`sf-PID-N-cp1`), so that several
 //! laboratories live side by side; what a killed process left behind is removed by the next one.
 
+use super::flights;
 use super::host::Host;
 use super::process::{self, Result, Trouble};
 use std::collections::BTreeSet;
@@ -158,6 +159,13 @@ impl Drop for Lab {
         if std::thread::panicking() {
             eprintln!("what every machine wrote is kept in {}", self.dir.display());
         } else {
+            match flights::replay(&self.dir) {
+                Ok((0, _)) => {}
+                Ok((count, inputs)) => {
+                    eprintln!("{count} recordings with {inputs} inputs replayed: the same actions")
+                }
+                Err(error) => panic!("a replay differs from what was recorded: {error}"),
+            }
             let _ = std::fs::remove_dir_all(&self.dir);
         }
     }

@@ -3,6 +3,7 @@
 //! Writes the files into the node's directory, shows them at the guide's paths where those exist on this machine,
 //! and says which process is which.
 
+use super::flights;
 use super::guide::{CHECK_PATH, Files};
 use super::host::{Host, View, words};
 use super::process::{self, Process, Result, wait_until};
@@ -63,10 +64,7 @@ impl Service {
                 if let Some(haproxy) = haproxy {
                     argv.extend(words(&format!("--haproxy {}", haproxy.display())));
                 }
-                // One file per run: an outage is told by all of them.
-                let recording =
-                    (1..).map(|nth| host.dir().join(format!("flight-{nth}.rec"))).find(|p| !p.exists());
-                let recording = recording.unwrap_or_default();
+                let recording = flights::next(host.dir());
                 argv.extend(words(&format!("--record {} --record-size 4", recording.display())));
                 self.holder = Some(host.spawn("standfast", &argv, &view)?);
             }

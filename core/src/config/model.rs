@@ -69,6 +69,8 @@ pub struct NodeConfig {
     /// Named pipes that are told of every transition.
     #[serde(default)]
     pub pipes: Vec<Pipe>,
+    /// Where the flight recorder writes, or `off`; `None` is the default place. Taken up at the start only.
+    pub record: Option<String>,
 }
 
 impl Default for NodeConfig {
@@ -84,6 +86,7 @@ impl Default for NodeConfig {
             max_connections: 0,
             spread_checks: 0,
             pipes: Vec::new(),
+            record: None,
         }
     }
 }

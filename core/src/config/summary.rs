@@ -25,18 +25,21 @@ pub fn summary(config: &Config, findings: &Findings) -> String {
         lines.push("no virtual address".to_string());
     }
     lines.extend(config.pools.values().map(|pool| servers(config, pool)));
-    let count = |severity, one: &str| {
-        let number = findings.count(severity);
-        format!("{number} {one}{}", if number == 1 { "" } else { "s" })
-    };
-    lines.push(format!(
-        "{} error{}, {}, {}",
-        findings.errors(),
-        if findings.errors() == 1 { "" } else { "s" },
-        count(Severity::Warning, "warning"),
-        count(Severity::Note, "note")
-    ));
+    lines.push(counts(findings));
     lines.join("\n") + "\n"
+}
+
+/// `1 error, 2 warnings, 0 notes`.
+#[must_use]
+pub fn counts(findings: &Findings) -> String {
+    let count = |number: u64, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+    let many = |severity| u64::try_from(findings.count(severity)).unwrap_or(u64::MAX);
+    format!(
+        "{}, {}, {}",
+        count(u64::from(findings.errors()), "error"),
+        count(many(Severity::Warning), "warning"),
+        count(many(Severity::Note), "note")
+    )
 }
 
 fn address(config: &Config, instance: &InstanceConfig) -> String {

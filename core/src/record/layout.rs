@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize};
 
 /// The version of the format; a reader takes no other.
 pub const VERSION: u16 = 1;
+/// Fingerprint of the types that a recording holds, made by the build.
+pub(super) const SCHEMA: &str = env!("STANDFAST_SCHEMA");
 /// The smallest recording that makes sense, in bytes.
 pub const MIN_BYTES: usize = HEADER_BYTES + 2 * MIN_SEGMENT;
 
@@ -44,6 +46,8 @@ const PREFIX: usize = 12;
 pub struct Header {
     /// Version of the program that made it.
     pub program: String,
+    /// Fingerprint of the types that its build had.
+    pub schema: String,
     /// Name of the host.
     pub host: String,
     /// Process that made it.
@@ -100,7 +104,10 @@ impl Header {
             decode(whole.get(PREFIX..).unwrap_or_default()).map_err(|_| Unreadable::Header)?;
         let sane = (1..=MAX_SEGMENTS).contains(&(header.segments as usize))
             && header.segment as usize >= MIN_SEGMENT;
-        if sane { Ok(header) } else { Err(Unreadable::Header) }
+        if !sane {
+            return Err(Unreadable::Header);
+        }
+        if header.schema == SCHEMA { Ok(header) } else { Err(Unreadable::Build(header.program)) }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::input::Input;
 use crate::rng::Seed;
 use crate::time::Time;
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -27,6 +28,8 @@ pub enum Unreadable {
     Header,
     /// It has this version of the format, not ours.
     Version(u16),
+    /// It was made by another build of this version of standfast, with other types.
+    Build(String),
 }
 
 impl fmt::Display for Unreadable {
@@ -38,6 +41,11 @@ impl fmt::Display for Unreadable {
                 f,
                 "it has version {version} of the format, this program reads version {VERSION}; replay it with the \
                  standfast that made it"
+            ),
+            Unreadable::Build(program) => write!(
+                f,
+                "it was made by another build (standfast {program}), whose data this one would misread; replay it \
+                 with the standfast that made it"
             ),
         }
     }

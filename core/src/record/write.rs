@@ -8,7 +8,7 @@ use super::check::Hash;
 use super::encode::{EncodeError, encode, varint};
 use super::layout::{
     AGAIN, CRC, END, FINISH, HASHED, HEAD, HEADER_BYTES, Head, Header, INPUT, MAX_REMEMBERED, MAX_SEGMENTS,
-    MIN_BYTES, MIN_SEGMENT, NODE, NODES_PER_SEGMENT, START, end_mark, frame_crc,
+    MIN_BYTES, MIN_SEGMENT, NODE, NODES_PER_SEGMENT, SCHEMA, START, end_mark, frame_crc,
 };
 use super::redact::Key;
 use crate::action::Action;
@@ -117,6 +117,7 @@ impl Writer {
         let segments = (room / least).clamp(2, MAX_SEGMENTS);
         let header = Header {
             program: start.program,
+            schema: SCHEMA.into(),
             host: start.host,
             pid: start.pid,
             segments: u32::try_from(segments).unwrap_or(u32::MAX),

@@ -125,6 +125,12 @@ impl Hold {
         self.request(desk, id, true);
     }
 
+    /// Wants it after somebody else's removal that was our doing as well.
+    pub(super) fn reclaim(&mut self, desk: &mut Desk<'_, '_>, id: InstanceId) {
+        self.removing_until = Some(desk.now() + OWN_REMOVAL);
+        self.request(desk, id, true);
+    }
+
     /// Wants it gone. Nothing is asked when the kernel never had it from us.
     pub(super) fn give_up(&mut self, desk: &mut Desk<'_, '_>, id: InstanceId) {
         self.wanted = false;

@@ -39,9 +39,7 @@ impl Routers {
             .filter(|old| config.instances.get(&old.id()).is_none_or(|new| new.router != old.config.router))
             .map(Instance::id)
             .collect();
-        for id in removed {
-            self.remove(cx, id);
-        }
+        let mut orphans: Vec<Orphan> = removed.into_iter().flat_map(|id| self.remove(cx, id)).collect();
         let had_lease = self.world.node.lease;
         self.world.configure(config);
         self.groups = groups(config, &self.groups);
@@ -54,14 +52,15 @@ impl Routers {
                 }
                 Some(false) => {
                     let new = Arc::clone(new);
-                    let orphans = self.at_desk(cx, *id, |instance, desk| instance.reconfigure(desk, new));
-                    self.adopt(cx, orphans.unwrap_or_default());
+                    let left = self.at_desk(cx, *id, |instance, desk| instance.reconfigure(desk, new));
+                    orphans.extend(left.unwrap_or_default());
                 }
                 None => {
                     self.instances.insert(*id, Instance::new(Arc::clone(new), cx.now));
                 }
             }
         }
+        self.adopt(cx, orphans);
         if self.started {
             self.settle(cx);
             self.even_out_groups(cx);
@@ -69,7 +68,7 @@ impl Routers {
     }
 
     /// A virtual router that is gone, or stands for another one now.
-    fn remove(&mut self, cx: &mut Context<'_>, id: InstanceId) {
+    fn remove(&mut self, cx: &mut Context<'_>, id: InstanceId) -> Vec<Orphan> {
         let orphans = self.at_desk(cx, id, |instance, desk| {
             instance.finish_leaving(desk);
             match instance.role {
@@ -80,9 +79,9 @@ impl Routers {
             instance.enter_init(desk, Why::Reload);
             instance.holds.iter_mut().filter_map(|hold| hold.drop_request(desk)).collect::<Vec<Orphan>>()
         });
-        self.adopt(cx, orphans.unwrap_or_default());
         self.instances.remove(&id);
         cx.timers.retain(|key| !matches!(key, TimerKey::Router(of, _) if *of == id));
+        orphans.unwrap_or_default()
     }
 
     /// A new group may have one member that is master and one that is not: nobody is, until all would be.

@@ -114,10 +114,23 @@ impl Routers {
         self.arm_leftovers(cx);
     }
 
-    /// Goes on with removals whose virtual router was changed or taken away by a reload.
+    /// Goes on with removals whose virtual router was changed or taken away by a reload. What another virtual router
+    /// has gained by the same reload is asked for once more, since the removal may have been asked for last.
     pub(super) fn adopt(&mut self, cx: &mut Context<'_>, orphans: Vec<Orphan>) {
         for orphan in orphans {
-            self.watch(cx, orphan, 0);
+            if !self.is_wanted(orphan.on, orphan.address) {
+                self.watch(cx, orphan, 0);
+                continue;
+            }
+            let Some(name) = self.world.links.link(orphan.on).map(|link| link.name.clone()) else { continue };
+            self.everyone(cx, |instance, desk| {
+                let id = instance.id();
+                let mut holds = instance.holds.iter_mut();
+                if let Some(hold) = holds.find(|hold| hold.wanted && hold.is_at(&name, orphan.address)) {
+                    hold.reclaim(desk, id);
+                }
+                instance.arm_retry(desk);
+            });
         }
     }
 

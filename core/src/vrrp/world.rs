@@ -221,3 +221,22 @@ impl Desk<'_, '_> {
         self.cx.out.act(Action::Script { ticket, argv, user: command.user.clone() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_one_notify_script_more_than_is_waited_for_the_oldest_is_forgotten() {
+        let mut tickets = Tickets::default();
+        tickets.give(Ticket(0), Asked::Address(InstanceId(1)));
+        let most = u64::try_from(MAX_SCRIPTS).unwrap();
+        for n in 1..=most + 1 {
+            tickets.give(Ticket(n), Asked::Script);
+        }
+        assert_eq!(tickets.take(Ticket(1)), None);
+        assert_eq!(tickets.take(Ticket(2)), Some(Asked::Script));
+        assert_eq!(tickets.take(Ticket(most + 1)), Some(Asked::Script));
+        assert_eq!(tickets.take(Ticket(0)), Some(Asked::Address(InstanceId(1))), "no script, so not counted");
+    }
+}

@@ -132,6 +132,23 @@ fn no_more_addresses_are_sent_than_the_count_can_say() {
     assert_eq!(view.interval(), Duration::from_millis(40_950));
 }
 
+#[test]
+fn the_longest_interval_of_version_3_fits_its_twelve_bits_and_a_longer_one_is_cut() {
+    for (asked, said) in [(40_940, 40_940), (40_950, 40_950), (40_960, 40_950)] {
+        let ad = Advertisement {
+            version: Version::V3,
+            vrid: 1,
+            priority: 1,
+            interval: Duration::from_millis(asked),
+            addresses: &[],
+            auth: None,
+        };
+        let bytes = ad.emit(ip("192.0.2.1"), ip("224.0.0.18"), ChecksumForm::Pseudo);
+        let view = View::new(&bytes, Version::V3, Family::V4).unwrap();
+        assert_eq!(view.interval(), Duration::from_millis(said));
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_break_the_codec(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {

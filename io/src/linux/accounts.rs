@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-/// The most that is read of an account file.
+/// The largest account file; of a larger one half a line could be taken for a whole one.
 pub(super) const MAX_FILE: u64 = 4 << 20;
 
 /// Whom a script runs as.
@@ -24,7 +24,10 @@ pub(super) fn account(spec: &str) -> Result<Account, String> {
 
 fn read_bounded(path: &str) -> io::Result<String> {
     let mut text = Vec::new();
-    File::open(path)?.take(MAX_FILE).read_to_end(&mut text)?;
+    let length = File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut text)?;
+    if length as u64 > MAX_FILE {
+        return Err(io::Error::other(format!("it is larger than {} MiB", MAX_FILE >> 20)));
+    }
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
@@ -92,5 +95,16 @@ mod tests {
         says("root:nogroup_at_all", "no such group: nogroup_at_all");
         says("odd", "the entry of odd in /etc/passwd is broken");
         says("", "no such user: ");
+    }
+    #[test]
+    fn one_byte_more_than_the_largest_file_is_an_error() {
+        let path = std::env::temp_dir().join(format!("standfast-accounts-{}", std::process::id()));
+        let path = path.to_str().unwrap().to_owned();
+        let file = File::create(&path).unwrap();
+        file.set_len(MAX_FILE).unwrap();
+        assert_eq!(read_bounded(&path).unwrap().len() as u64, MAX_FILE);
+        file.set_len(MAX_FILE + 1).unwrap();
+        assert_eq!(read_bounded(&path).unwrap_err().to_string(), "it is larger than 4 MiB");
+        std::fs::remove_file(path).unwrap();
     }
 }

@@ -309,7 +309,14 @@ mod tests {
         let (streams, _unread_too) = sync_channel(MAX_WAITING);
         let speaker = Speaker { host: "n1".into(), tag: "t".into(), pid: 1 };
         let counters = Arc::default();
-        let shared = Shared { speaker, style: Style::Plain, datagrams, streams, counters };
+        let shared = Shared {
+            speaker,
+            style: Style::Plain,
+            datagrams,
+            streams,
+            counters,
+            also: std::sync::OnceLock::new(),
+        };
         let logger = Logger { shared: Arc::new(shared) };
         let targets = [target(LogTo::Stdout, 7)];
         for _ in 0..MAX_WAITING {

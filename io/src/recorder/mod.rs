@@ -49,6 +49,13 @@ impl<M: DerefMut<Target = [u8]>> Tape<M> {
         &self.memory
     }
 
+    /// The node is given up, after its actions were polled: nothing more is recorded.
+    pub fn finish(&mut self) {
+        if let Some(mut writer) = self.writer.take() {
+            writer.finish(&mut self.memory);
+        }
+    }
+
     fn check(&mut self, result: Result<(), Full>) {
         if let Err(full) = result {
             self.writer = None;
@@ -92,8 +99,8 @@ impl<M: DerefMut<Target = [u8]>> Observer for Tape<M> {
 impl<M: DerefMut<Target = [u8]>> Drop for Tape<M> {
     fn drop(&mut self) {
         // In a panic nobody knows what has been polled; the recording ends with the input that led to it.
-        if let (Some(writer), false) = (&mut self.writer, std::thread::panicking()) {
-            writer.finish(&mut self.memory);
+        if !std::thread::panicking() {
+            self.finish();
         }
     }
 }

@@ -5,13 +5,13 @@
 
 use super::kernel::Kernel;
 use super::shape::RouterKey;
+use crate::flight::Flown;
 use ipnet::IpNet;
 use standfast_core::balance::view::PoolView;
 use standfast_core::config::model::{Config, Version};
 use standfast_core::event::Role;
 use standfast_core::id::{CheckId, FrontendId, InstanceId, Interface, PoolId, Ticket};
 use standfast_core::input::Input;
-use standfast_core::node::Node;
 use standfast_core::rng::Rng;
 use standfast_core::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -54,7 +54,7 @@ pub struct Host {
 #[derive(Debug)]
 pub struct Process {
     /// The real node.
-    pub node: Node,
+    pub node: Flown,
     /// The one wake-up that counts.
     pub wake: u64,
     /// Since when it is frozen, and the inputs that wait.

@@ -19,6 +19,7 @@ pub mod scenario;
 pub mod settled;
 pub mod shape;
 pub mod shrink;
+pub mod table;
 pub mod timeline;
 pub mod trace;
 pub mod truth;

@@ -27,7 +27,9 @@ impl World {
     pub(crate) fn carry_out(&mut self, host: usize) {
         let mut count = 0;
         let mut stopped = false;
-        while let Some(action) = self.hosts[host].process.as_mut().and_then(|process| process.node.poll()) {
+        let now = self.now;
+        while let Some(action) = self.hosts[host].process.as_mut().and_then(|process| process.node.poll(now))
+        {
             count += 1;
             if count > MAX_ACTIONS {
                 return self

@@ -13,12 +13,12 @@ use super::shape::{RouterKey, routers};
 use super::timeline::Story;
 use super::trace::Trace;
 use super::truth::Truth;
+use crate::flight::Flown;
 use ipnet::IpNet;
 use standfast_core::config::model::Config;
 use standfast_core::event::Role;
 use standfast_core::id::{InstanceId, Interface};
 use standfast_core::input::{Input, KernelNotice, Order};
-use standfast_core::node::Node;
 use standfast_core::rng::{Rng, Seed};
 use standfast_core::time::Time;
 use std::borrow::Cow;
@@ -282,7 +282,7 @@ impl World {
         h.generation += 1;
         h.killed = false;
         let seed = Seed(h.rng.fork(h.generation).next_u64());
-        let node = Node::new(h.config.clone(), seed, self.now);
+        let node = Flown::new(h.config.clone(), seed, self.now);
         h.process = Some(Process { node, wake: 0, frozen: None, stopping: false, seen: Seen::default() });
         self.trace.say(self.now, Some(host), format_args!("starts"));
         let boot =

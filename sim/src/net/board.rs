@@ -5,6 +5,7 @@
 
 use super::clock;
 use crate::des::kernel::Kernel;
+use crate::flight::Flight;
 use crate::hash::TraceHash;
 use standfast_core::action::Action;
 use standfast_core::config::model::Config;
@@ -166,12 +167,17 @@ pub struct Watcher {
     pub board: Shared,
     /// Whose.
     pub host: usize,
+    /// Its recording, where the run is recorded.
+    pub flight: Flight,
 }
 
 impl Observer for Watcher {
-    fn start(&mut self, _config: &Config, _seed: Seed, _now: Time) {}
+    fn start(&mut self, config: &Config, seed: Seed, now: Time) {
+        self.flight = Flight::start(config, seed, now);
+    }
 
-    fn input(&mut self, now: Time, _node: &Node, input: &Input<'_>) {
+    fn input(&mut self, now: Time, node: &Node, input: &Input<'_>) {
+        self.flight.input(now, node, input);
         let mut board = self.board.borrow_mut();
         let inputs = &mut board.nodes[self.host].inputs;
         *inputs = if inputs.0 == now { (now, inputs.1 + 1) } else { (now, 1) };
@@ -185,7 +191,8 @@ impl Observer for Watcher {
         hash.debug(input);
     }
 
-    fn action(&mut self, now: Time, _config: &Config, action: &Action) {
+    fn action(&mut self, now: Time, config: &Config, action: &Action) {
+        self.flight.action(now, config, action);
         let mut board = self.board.borrow_mut();
         board.hash.number(now.0);
         board.hash.number(self.host as u64);

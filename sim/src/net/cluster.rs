@@ -15,6 +15,7 @@ use super::scripts::SimScripts;
 use super::setup::{PORT, Setup};
 use crate::des::kernel::{Kernel, LinkState};
 use crate::des::shape::{LINK as LINK_NAME, Shape, host_address};
+use crate::flight::Flight;
 use ipnet::IpNet;
 use standfast_core::config::model::{Config, Family};
 use standfast_core::event::Role;
@@ -391,7 +392,7 @@ async fn node(board: Shared, nth: usize, seed: Seed) -> turmoil::Result {
     let data = Local::new(TurmoilFabric, NoLog, SimClock, wall, MAX_CONNECTIONS);
     let checker = Checker::new(TurmoilFabric, SimScripts { board: board.clone(), host: nth });
     let parts = Parts { host, data, checker, clock: SimClock };
-    let watcher = Watcher { board: board.clone(), host: nth };
+    let watcher = Watcher { board: board.clone(), host: nth, flight: Flight::default() };
     Driver::new(config, seed, parts, watcher).run(orders).await;
     board.borrow_mut().nodes[nth].dead();
     Ok(())

@@ -181,7 +181,12 @@ fn version(reader: &mut Reader<'_>, line: &Line, asked: &mut Request) {
     let message = "headers hidden behind the version are an old habit that haproxy gives up".into();
     let help = Some("write `http-check send hdr NAME VALUE`");
     reader.warn(codes::NO_EFFECT, line, 4, message, help);
-    for header in headers.split("\r\n").filter(|header| !header.is_empty()).take(MAX_HEADERS) {
+    for (number, header) in headers.split("\r\n").filter(|header| !header.is_empty()).enumerate() {
+        if number == MAX_HEADERS {
+            let message = format!("more than {MAX_HEADERS} headers");
+            reader.error(codes::TOO_MANY, line, 4, message, None);
+            return;
+        }
         match header.split_once(':') {
             Some((name, value)) => {
                 asked.headers.push((name.trim().to_ascii_lowercase(), value.trim().into()))

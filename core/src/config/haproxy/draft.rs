@@ -153,6 +153,8 @@ pub(super) struct Proxy {
     pub(super) name: Arc<str>,
     /// Its name in its section line.
     pub(super) at: Span,
+    /// The last line before the next section.
+    pub(super) until: u32,
     pub(super) draft: Draft,
     pub(super) binds: Vec<(Bind, Span)>,
     pub(super) servers: Vec<Server>,

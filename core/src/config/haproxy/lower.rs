@@ -4,7 +4,7 @@ use super::codes;
 use super::draft::{LineFormat, Named, Proxy, ProxyKind, Server};
 use super::reader::Reader;
 use super::{hints, probe};
-use crate::config::finding::Severity;
+use crate::config::finding::{Finding, Severity};
 use crate::config::model::{Config, FrontendConfig, PoolConfig, ServerConfig};
 use crate::config::names::Kind;
 use crate::id::{CheckId, FrontendId, PoolId, ServerId};
@@ -16,6 +16,8 @@ use alloc::vec::Vec;
 
 /// The line at which a name was given, by name.
 type Lines = BTreeMap<Arc<str>, u32>;
+
+const OWN_NAME: Option<&str> = Some("give it a name of its own");
 
 /// Fills `config` with what `reader` holds.
 pub(super) fn lower(reader: &mut Reader<'_>, config: &mut Config) {
@@ -77,7 +79,7 @@ fn duplicates(reader: &mut Reader<'_>, proxies: &[Proxy]) {
         let other = fronts.get(&proxy.name).or_else(|| backs.get(&proxy.name));
         if let Some(line) = twice {
             let message = format!("the name `{}` is used in line {line} already", proxy.name);
-            reader.say(Severity::Error, codes::DUPLICATE, proxy.at.clone(), message, None);
+            reader.say(Severity::Error, codes::DUPLICATE, proxy.at.clone(), message, OWN_NAME);
         } else if let Some(line) = other {
             let message = format!(
                 "`{}` is the name of another kind of section in line {line}, which haproxy 3.3 and later refuse",
@@ -103,7 +105,7 @@ fn pool(reader: &mut Reader<'_>, config: &mut Config, proxy: &Proxy, authorities
     for server in &proxy.servers {
         if let Some(line) = names.get(&server.name) {
             let message = format!("the server name `{}` is used in line {line} already", server.name);
-            reader.say(Severity::Error, codes::DUPLICATE, server.at.clone(), message, None);
+            reader.say(Severity::Error, codes::DUPLICATE, server.at.clone(), message, OWN_NAME);
             continue;
         }
         names.insert(server.name.clone(), server.at.line);
@@ -113,8 +115,11 @@ fn pool(reader: &mut Reader<'_>, config: &mut Config, proxy: &Proxy, authorities
         forward(reader, proxy);
     }
     if servers.is_empty() {
-        let message = format!("`{}` has no server: its connections are refused", proxy.name);
-        reader.say(Severity::Warning, codes::NO_SERVER, proxy.at.clone(), message, None);
+        if !refused(reader, proxy, "server") {
+            let message = format!("`{}` has no server: its connections are refused", proxy.name);
+            let help = Some("add a line: server NAME ADDRESS:PORT check");
+            reader.say(Severity::Warning, codes::NO_SERVER, proxy.at.clone(), message, help);
+        }
     } else {
         missing(reader, proxy, "connect", draft.timeouts.connect.is_some());
         missing(reader, proxy, "server", draft.timeouts.server.is_some() || draft.timeouts.tunnel.is_some());
@@ -168,11 +173,26 @@ fn one_server(
 }
 
 fn missing(reader: &mut Reader<'_>, proxy: &Proxy, name: &str, there: bool) {
-    if !there {
+    // One that was written and refused, here or in `defaults`, was said already.
+    let said = |f: &Finding| f.severity == Severity::Error && first_word(f) == Some("timeout");
+    if !there && !reader.findings.list().iter().any(said) {
         let message =
             format!("`timeout {name}` is missing in `{}`: dead connections stay for ever", proxy.name);
-        reader.say(Severity::Warning, codes::NO_TIMEOUT, proxy.at.clone(), message, None);
+        let help =
+            format!("add to `defaults`, say: timeout {name} {}", if name == "connect" { "5s" } else { "1h" });
+        reader.say(Severity::Warning, codes::NO_TIMEOUT, proxy.at.clone(), message, Some(&help));
     }
+}
+
+/// A line of this section that begins with `word` was refused, and said.
+fn refused(reader: &Reader<'_>, proxy: &Proxy, word: &str) -> bool {
+    let lines = proxy.at.line..=proxy.until;
+    let said = |f: &&Finding| f.severity == Severity::Error && lines.contains(&f.span.line);
+    reader.findings.list().iter().filter(said).any(|f| first_word(f) == Some(word))
+}
+
+fn first_word(finding: &Finding) -> Option<&str> {
+    finding.span.text.split_whitespace().next()
 }
 
 /// `option forwardfor` does nothing in TCP mode; haproxy says so too, for each proxy.
@@ -212,9 +232,10 @@ fn frontend(reader: &mut Reader<'_>, config: &mut Config, proxy: &Proxy, backend
     if !proxy.binds.is_empty() {
         missing(reader, proxy, "client", draft.timeouts.client.is_some() || tunnel.is_some());
         hints::idle(reader, proxy, tunnel.is_some());
-    } else {
+    } else if !refused(reader, proxy, "bind") {
         let message = format!("`{}` has no `bind` line: nobody can reach it", proxy.name);
-        reader.say(Severity::Warning, codes::NO_LISTENER, proxy.at.clone(), message, None);
+        let help = Some("add a line: bind *:PORT");
+        reader.say(Severity::Warning, codes::NO_LISTENER, proxy.at.clone(), message, help);
     }
     let id = FrontendId(config.names.id(Kind::Frontend, &proxy.name));
     let frontend = FrontendConfig {

@@ -6,6 +6,7 @@ use super::draft::{Named, Proxy, Server};
 use super::reader::Reader;
 use crate::config::finding::Severity;
 use crate::config::model::{CheckConfig, Counter, Expect, HttpProbe, Probe, Schedule, TlsProbe};
+use crate::config::source::ReadError;
 use crate::id::CheckId;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -212,12 +213,20 @@ fn authority(reader: &mut Reader<'_>, ca: &Named) -> Option<Arc<str>> {
     } else {
         format!("{base}/{}", ca.name)
     };
-    let text = reader.source.read(&path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let bytes = reader.source.read(&path);
+    let missing = matches!(bytes, Err(ReadError::Missing));
+    let text = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok());
     match text.filter(|text| text.contains("-----BEGIN")) {
         Some(text) => Some(Arc::from(text)),
         None => {
-            let message = format!("`{path}` cannot be read as a file of PEM certificates");
-            reader.say(Severity::Error, codes::UNREADABLE, ca.at.clone(), message, None);
+            let message = if missing {
+                format!("there is no file `{path}`")
+            } else {
+                format!("`{path}` cannot be read as a file of PEM certificates")
+            };
+            let help =
+                Some("put the authority's certificate there, or write `verify none` to believe anybody");
+            reader.say(Severity::Error, codes::UNREADABLE, ca.at.clone(), message, help);
             None
         }
     }

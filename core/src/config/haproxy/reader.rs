@@ -87,6 +87,9 @@ impl Reader<'_> {
 
     fn lex_error(&mut self, number: u32, shown: &Arc<str>, error: &lex::LexError) {
         let (code, help) = match error.kind {
+            LexErrorKind::Quoting if error.message.ends_with("quote is not closed") => {
+                (codes::QUOTING, Some("close it on the same line, or put a backslash before it"))
+            }
             LexErrorKind::Quoting => (codes::QUOTING, None),
             LexErrorKind::Words => (codes::TOO_MANY_WORDS, Some("use several lines")),
             LexErrorKind::Unset => {
@@ -180,16 +183,22 @@ impl Reader<'_> {
             let help = Some("write the configuration without conditions");
             return self.error(codes::CONDITION, line, 0, message, help);
         }
+        let above = self.proxies.len();
         if section::open(self, line) {
+            if let Some(above) = above.checked_sub(1).and_then(|at| self.proxies.get_mut(at)) {
+                above.until = above.until.min(line.number.saturating_sub(1));
+            }
             return;
         }
         match self.at {
             At::Skipped => {}
             At::Nowhere => {
                 let known = section::NAMES.iter().map(|(name, _)| *name);
-                let help = self.near(word, known).map(|name| format!("did you mean `{name}`?"));
+                let near = self.near(word, known).map(|name| format!("did you mean `{name}`?"));
+                let help = near
+                    .unwrap_or("move it below the `frontend`, `backend` or `listen` that it is for".into());
                 let message = format!("`{word}` stands before the first section");
-                self.error(codes::UNKNOWN_SECTION, line, 0, message, help.as_deref());
+                self.error(codes::UNKNOWN_SECTION, line, 0, message, Some(&help));
             }
             At::Global => keywords::run_global(self, line),
             At::Defaults(_) | At::Proxy => keywords::run_proxy(self, line),

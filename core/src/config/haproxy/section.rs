@@ -158,6 +158,7 @@ fn open_proxy(reader: &mut Reader<'_>, line: &Line, kind: ProxyKind) {
         kind,
         name: Arc::from(line.word(1)),
         at: reader.at(line, 1),
+        until: u32::MAX,
         draft,
         binds: Vec::new(),
         servers: Vec::new(),

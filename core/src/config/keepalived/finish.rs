@@ -140,7 +140,10 @@ fn election(desk: &mut Desk<'_>, draft: &InstanceDraft, version: Version, strict
         (None, Some(true)) => {
             let at = wish.state.as_ref().map_or_else(|| draft.name.span(), |(_, word)| word.span());
             let message = "state MASTER without a priority means priority 255, the owner of the addresses";
-            desk.warn(at, codes::STATE, message, "add: priority N");
+            // A priority that was written and refused was said already.
+            if !desk.broken_instance {
+                desk.warn(at, codes::STATE, message, "add: priority N");
+            }
             255
         }
         (None, _) => 100,

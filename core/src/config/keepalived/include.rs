@@ -106,8 +106,9 @@ impl Reader<'_> {
                 let said = if braced { checks.brace } else { false }
                     || if wild { checks.wildcard } else { checks.literal };
                 let severity = if said { Severity::Error } else { Severity::Warning };
+                let help = "correct the path, or remove the line";
                 let message = format!("{full} matches no file");
-                self.findings.push(finding(severity, span(line, at), codes::NO_MATCH, message, ""));
+                self.findings.push(finding(severity, span(line, at), codes::NO_MATCH, message, help));
             }
             for path in matched {
                 self.include_file(line, at, &path, checks);
@@ -120,7 +121,7 @@ impl Reader<'_> {
         let here = span(line, at);
         if self.stack.iter().any(|open| open == path) {
             let message = format!("{path} includes itself");
-            self.error(here, codes::SELF_INCLUDE, message, "remove one of the two includes");
+            self.error(here, codes::SELF_INCLUDE, message, "remove this line");
             return;
         }
         if self.stack.len() > MAX_INCLUDE_DEPTH || self.files >= MAX_FILES {

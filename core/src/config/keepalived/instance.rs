@@ -535,7 +535,7 @@ pub(super) static AUTHENTICATION: &[Keyword<Auth>] = &[
                     word.span(),
                     codes::BAD_VALUE,
                     format!("`{other}` is not a kind of authentication"),
-                    "PASS",
+                    "write `auth_type PASS`, the only kind that is served",
                 );
             }
         }

@@ -28,7 +28,7 @@ pub(super) const MAX_EXPANSIONS: u32 = 100_000;
 /// The longest a line may grow by its references, in characters.
 pub(super) const MAX_EXPANDED: usize = 64 * 1024;
 /// The most characters that all lines with references may have together.
-pub(super) const MAX_GROWN: usize = 32 * 1024 * 1024;
+pub(super) const MAX_GROWN: usize = 8 * 1024 * 1024;
 /// The most lines of a definition.
 pub(super) const MAX_BODY: usize = 4096;
 
@@ -155,8 +155,8 @@ impl<'a> Reader<'a> {
         let line = Arc::new(Line::new(file, number, &decoded));
         let text = text_of(&decoded);
         if let Some(nul) = text.iter().find(|ch| ch.c == '\0') {
-            self.error(line.span(nul.from, nul.to), codes::NUL, "a NUL byte; the line is not read", "");
-            return;
+            let help = "remove it; if there are many, the file is perhaps UTF-16: save it as UTF-8";
+            self.error(line.span(nul.from, nul.to), codes::NUL, "a NUL byte", help);
         }
         let (left, open) = strip_comment(&text);
         if let Some(quote) = open {
@@ -168,12 +168,16 @@ impl<'a> Reader<'a> {
         if let Some(bad) = broken.filter(|_| core::str::from_utf8(raw).is_err()) {
             let help = "save the file as UTF-8";
             self.error(line.span(bad.from, bad.to), codes::NOT_UTF8, "this character is not UTF-8", help);
-            return;
+        }
+        // The line is read all the same, without belief in the word: it may open a block, and what follows is right.
+        let mut kept = left.to_vec();
+        for ch in kept.iter_mut().filter(|ch| matches!(ch.c, '\0' | char::REPLACEMENT_CHARACTER)) {
+            ch.power = Power::Poison;
         }
         if self.body.is_some() {
-            self.body_line(&line, left);
+            self.body_line(&line, &kept);
         } else {
-            self.logical(&line, left.to_vec(), 0);
+            self.logical(&line, kept, 0);
         }
     }
 

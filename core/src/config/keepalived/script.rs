@@ -150,7 +150,8 @@ pub(super) fn finish(desk: &mut Desk<'_>) {
         if let Some(why) = &broken {
             let at = draft.command.as_ref().map_or_else(|| draft.name.span(), |c| c.at.span());
             let message = format!("the check {name} fails at each run: {why}");
-            let help = "keepalived would not check at all, and the node would look healthy";
+            let help =
+                "put that right; until then the check counts as failed (keepalived would not check at all)";
             desk.warn(at, codes::SCRIPT_MISSING, message, help);
         }
         if !told && command.user.is_none() && broken.is_none() && !draft.spoilt {

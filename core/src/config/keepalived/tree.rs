@@ -104,7 +104,7 @@ impl Tree {
                 first.span(),
                 codes::TOO_MANY_LINES,
                 format!("more than {MAX_STATEMENTS} statements; the rest is not read"),
-                "",
+                "is this the file that was meant? a node has at most 4096 virtual routers",
             ));
             return;
         }

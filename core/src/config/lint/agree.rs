@@ -140,7 +140,15 @@ fn addresses(router: &Router<'_>, report: &mut Report) {
     }
     shown.dedup();
     let message = format!("the addresses of {} differ: {}", router.title(), said.join(", "));
-    let help = "write the same virtual_ipaddress block on all nodes: an address that a node lacks is nowhere while that node is active";
+    let apart = found
+        .iter()
+        .enumerate()
+        .any(|(nth, (one, _))| found[..nth].iter().any(|(other, _)| one.is_disjoint(other)));
+    let help = if apart {
+        "write the same virtual_ipaddress block on all nodes; if these are two clusters, give each a virtual_router_id of its own"
+    } else {
+        "write the same virtual_ipaddress block on all nodes: an address that a node lacks is nowhere while that node is active"
+    };
     report.say(Severity::Error, codes::ADDRESSES, shown, message, help);
 }
 

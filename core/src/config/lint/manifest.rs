@@ -7,6 +7,7 @@ use super::finding::Place;
 use super::yaml::{self, Value};
 use super::{Extra, Node, Report, codes, script};
 use crate::config::finding::{Severity, Span};
+use crate::config::keepalived::codes::PLACEHOLDER;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -66,9 +67,14 @@ fn pod(node: &Node, extra: &Extra, document: &Value, report: &mut Report) {
 }
 
 fn probe(node: &Node, extra: &Extra, container: &Value, report: &mut Report) {
-    let Some(config) = &node.config else { return };
     let Some(asked) = container.get(&["livenessProbe", "httpGet"]) else { return };
     let Some(port) = asked.get(&["port"]) else { return };
+    if let Some(text) = port.text(&[]).filter(|text| text.contains("${")) {
+        let message = format!("the placeholder {text} was never replaced by its value");
+        let at = alloc::vec![place(node, extra, port)];
+        report.say(Severity::Error, PLACEHOLDER, at, message, "write the port that the balancer listens on");
+    }
+    let Some(config) = &node.config else { return };
     let Some(number) = port.text(&[]).and_then(|text| text.parse().ok()) else { return };
     let Some(frontend) = script::balancer(config, number) else { return };
     let path = asked.text(&["path"]).unwrap_or("/");

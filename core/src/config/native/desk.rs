@@ -3,15 +3,18 @@
 use super::codes;
 use super::file::File;
 use crate::config::finding::{Code, Finding, Findings, Severity, Span, nearest};
-use crate::config::source::{MAX_FILE, ReadError, ScriptState, Source};
+use crate::config::source::{ReadError, ScriptState, Source};
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::ops::Range;
 
 /// The deepest nesting of brackets that is handed to the TOML parser, which is recursive.
 const MAX_DEPTH: usize = 64;
+/// The largest native file, in bytes: twice what the most routers and servers need. The parser takes up to a hundred
+/// times as much memory.
+pub(super) const MAX_FILE: usize = 4 * 1024 * 1024;
 
 /// The file under reading.
 pub(super) struct Desk<'a> {
@@ -29,7 +32,8 @@ impl Desk<'_> {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let rest = &self.text[line_start..];
         let line = rest.split('\n').next().unwrap_or("").trim_end_matches('\r');
-        let end = floor(&self.text, at.end.clamp(start, line_start + line.len()).max(start));
+        // A place may lie behind the line, at its carriage return.
+        let end = floor(&self.text, at.end.min(line_start + line.len()).max(start));
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Span {
             file: Arc::from(self.path),
@@ -119,6 +123,10 @@ pub(super) fn open<'a>(
             return None;
         }
     };
+    if bytes.len() > MAX_FILE {
+        findings.push(unreadable(path, &ReadError::TooLarge));
+        return None;
+    }
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
@@ -159,7 +167,8 @@ fn words(message: &str) -> (String, Option<String>) {
     } else {
         None
     };
-    (message.to_string(), help)
+    // serde's word for what the file's reader calls a key.
+    (message.replacen(" field ", " key ", 1), help)
 }
 
 /// Where brackets first nest too deep, strings not looked at: an honest file never comes near.

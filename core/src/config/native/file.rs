@@ -54,6 +54,7 @@ tables! {
         log_unknown_vrids: Option<bool>,
         max_connections: Option<u32>,
         spread_checks: Option<Percent>,
+        record: Option<String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         log: Vec<Log>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

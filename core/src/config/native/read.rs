@@ -118,6 +118,7 @@ fn node(node: &file::Node) -> NodeConfig {
         log_unknown_vrids: node.log_unknown_vrids.unwrap_or(own.log_unknown_vrids),
         log: node.log.iter().map(log).collect(),
         max_connections: node.max_connections.unwrap_or(own.max_connections),
+        record: node.record.clone(),
         spread_checks: node.spread_checks.map_or(own.spread_checks, |percent| percent.0),
         pipes: node.pipe.iter().take(Pipe::MOST).map(pipe).collect(),
     }

@@ -75,6 +75,7 @@ fn node(node: &NodeConfig) -> file::Node {
         announce_gap_ipv6: time(node.gna_interval, own.gna_interval),
         log_unknown_vrids: unless(node.log_unknown_vrids, own.log_unknown_vrids),
         max_connections: unless(node.max_connections, own.max_connections),
+        record: node.record.clone(),
         spread_checks: unless(node.spread_checks, own.spread_checks).map(Percent),
         log: node.log.iter().map(log).collect(),
         pipe: node.pipes.iter().map(pipe).collect(),

@@ -19,6 +19,15 @@ fn the_lease_fits_between_our_last_word_and_the_earliest_takeover() {
 }
 
 #[test]
+fn no_lease_is_longer_than_a_day() {
+    let mut config = instance(1, 100);
+    for (interval, seconds) in [(43_199, 86_398), (43_200, 86_400), (43_201, 86_400)] {
+        config.election.interval = Duration::from_secs(interval);
+        assert_eq!(lease_for(&config), Duration::from_secs(seconds));
+    }
+}
+
+#[test]
 fn a_lease_is_renewed_every_third_without_being_announced_or_told() {
     let mut bench = Bench::master(instance(1, 200));
     bench.seen.clear();

@@ -4,6 +4,7 @@ use super::super::*;
 use super::bench::*;
 use crate::action::Action;
 use crate::config::model::InstanceConfig;
+use alloc::string::ToString;
 use alloc::vec;
 
 fn removals(bench: &Bench) -> usize {
@@ -155,4 +156,34 @@ fn one_leftover_more_than_the_limit_is_removed_but_not_repeated() {
     bench.seen.clear();
     bench.run(ms(300));
     assert_eq!(removals(&bench), sweep::MAX_LEFTOVERS);
+}
+
+#[test]
+fn addresses_that_change_their_router_by_a_reload_stay() {
+    let swapped = |first: &str, second: &str| {
+        let mut instances = vec![instance(1, 200), instance(2, 200)];
+        for (instance, address) in instances.iter_mut().zip([first, second]) {
+            instance.addresses[0].address = address.parse().unwrap();
+        }
+        config(instances)
+    };
+    let (one, two) = ("192.0.2.100/24", "192.0.2.101/24");
+    let mut bench = Bench::new(&swapped(one, two));
+    bench.run(ms(5000));
+    bench.seen.clear();
+    bench.act(|routers, cx| routers.configure(cx, &swapped(two, one)));
+    for address in [one, two] {
+        let last = bench.seen.iter().rev().find_map(|(_, action)| match action {
+            Action::Address { address: of, own, .. } if of.to_string() == address => Some(*own),
+            _ => None,
+        });
+        assert_eq!(last, Some(true), "{address}");
+        bench.kernel(&gone(address)); // of our own removal, told late
+        bench.kernel(&there(address, true));
+    }
+    bench.run(ms(5000));
+    for id in [InstanceId(1), InstanceId(2)] {
+        assert_eq!((bench.role(id), bench.status(id).addresses[0].held), (Role::Master, true));
+    }
+    assert!(!bench.events().iter().any(|event| matches!(event, Event::AddressLost { .. })));
 }
