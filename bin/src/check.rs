@@ -3,7 +3,7 @@
 use crate::cli::{CheckArgs, ConvertArgs};
 use crate::source::FsSource;
 use crate::text;
-use standfast_core::config::finding::Severity;
+use standfast_core::config::finding::{Findings, Severity};
 use standfast_core::config::load::{self, Language, Loaded, Options};
 use standfast_core::config::{native, summary};
 use std::process::ExitCode;
@@ -80,10 +80,15 @@ pub fn convert(args: &ConvertArgs) -> ExitCode {
 
 /// Prints every finding through `to`, and how many more there were.
 pub fn print_findings(loaded: &Loaded, to: fn(&str)) {
-    for finding in loaded.findings.list() {
+    print_each(&loaded.findings, to);
+}
+
+/// Prints every one of `findings` through `to`, and how many more there were.
+pub fn print_each(findings: &Findings, to: fn(&str)) {
+    for finding in findings.list() {
         to(&format!("{finding}\n"));
     }
-    if loaded.findings.dropped > 0 {
-        to(&format!("and {} more findings\n", loaded.findings.dropped));
+    if findings.dropped > 0 {
+        to(&format!("and {} more findings\n", findings.dropped));
     }
 }

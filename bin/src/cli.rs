@@ -1,6 +1,6 @@
 //! Verbs, options and exit codes: 0 fine, 1 errors, 2 usage, 3 warnings under `--deny warnings`.
 
-use crate::{check, compat, demo, explain, lab, lint, record, replay, run};
+use crate::{check, compat, demo, explain, lab, lint, record, replay, run, simulate};
 use clap::{Args, Parser, Subcommand};
 use standfast_core::config::load::Language;
 use std::process::ExitCode;
@@ -19,6 +19,7 @@ Examples:
   standfast check /etc/keepalived/keepalived.conf /etc/haproxy/haproxy.cfg
   standfast lint cp1/ cp2/ cp3/
   standfast run --keepalived /etc/keepalived/keepalived.conf --haproxy /etc/haproxy/haproxy.cfg
+  standfast simulate keepalived.conf haproxy.cfg
   standfast demo
 
 Signals while running: TERM and INT stop cleanly (farewell first, then the address goes), HUP reads the files again
@@ -41,6 +42,8 @@ pub enum Verb {
     },
     /// Print the same configuration as one native file.
     Convert(ConvertArgs),
+    /// Rehearse failures on your own files, in a simulated network: what clients would see. Needs no privilege.
+    Simulate(simulate::SimulateArgs),
     /// Three real nodes with the kubeadm guide's files in network namespaces of their own: a failover, measured.
     Demo,
     /// Save the flight recording of a daemon, which may run, hang or be dead.
@@ -124,6 +127,9 @@ pub struct ReplayArgs {
     /// Stop there: a time since its beginning (90s, 5m) or a time of day (09:04:05).
     #[arg(long, value_name = "T")]
     pub until: Option<replay::Until>,
+    /// Draw it, too: who was active when, which checks failed.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<String>,
     /// Everything as JSON.
     #[arg(long)]
     pub json: bool,
@@ -227,6 +233,7 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Verb::Lint(args) => lint::lint(&args),
         Verb::Explain { code } => explain::explain(&code),
         Verb::Convert(args) => check::convert(&args),
+        Verb::Simulate(args) => simulate::simulate(&args),
         Verb::Record { verb } => record::record(&verb),
         Verb::Replay(args) => replay::replay(&args),
         Verb::Demo => demo::demo(),

@@ -29,7 +29,8 @@ fn parse(word: &str) -> Option<Code> {
 /// `standfast explain`.
 #[must_use]
 pub fn explain(word: &str) -> ExitCode {
-    let found = parse(word).and_then(|code| Some((code, codes::explain(code)?)));
+    let found = parse(word)
+        .and_then(|code| Some((code, codes::explain(code).or_else(|| sim::story::codes::explain(code))?)));
     let Some((code, sentence)) = found else {
         text::err(&format!(
             "error: there is no code {word}; findings show theirs in brackets, as in error[SF4001]\n"

@@ -10,5 +10,6 @@ pub mod lint;
 pub mod record;
 pub mod replay;
 pub mod run;
+pub mod simulate;
 pub mod source;
 pub mod text;

@@ -3,6 +3,8 @@
 //! Exit code 0: the node did what was recorded. 1: it did not, or a part of the recording cannot be read; the story
 //! goes as far as it can, and the last lines say where and why.
 
+mod svg;
+
 use crate::cli::ReplayArgs;
 use crate::text;
 use standfast_core::action::Action;
@@ -61,6 +63,7 @@ struct Outcome {
     difference: Option<Difference>,
     damages: Vec<Damage>,
     events: Vec<serde_json::Value>,
+    picture: svg::Picture,
 }
 
 impl Outcome {
@@ -95,12 +98,24 @@ pub fn replay(args: &ReplayArgs) -> ExitCode {
     }
     let mut replay = Replay::new(&recording);
     let outcome = run(args, &mut replay);
+    if let Some(Err(error)) = args.svg.as_ref().map(|file| draw(file, &recording, &replay, &outcome)) {
+        text::err(&format!("standfast replay: {error}\n"));
+        return ExitCode::FAILURE;
+    }
     if args.json {
         text::out(&format!("{:#}\n", json(&recording, &replay, &outcome)));
     } else {
         conclude(&replay, &outcome);
     }
     if outcome.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn draw(file: &str, recording: &Recording<'_>, replay: &Replay<'_>, outcome: &Outcome) -> Result<(), String> {
+    let Some(begins) = outcome.begins else { return Ok(()) };
+    let title =
+        format!("{}, {} to {}", recording.header().host, stamp(begins.wall), stamp(replay.last().wall));
+    let picture = outcome.picture.draw(&title, begins, replay.last());
+    std::fs::write(file, picture).map_err(|error| format!("{file}: cannot be written: {error}"))
 }
 
 fn run(args: &ReplayArgs, replay: &mut Replay<'_>) -> Outcome {
@@ -130,6 +145,7 @@ fn run(args: &ReplayArgs, replay: &mut Replay<'_>) -> Outcome {
                     return outcome;
                 }
                 if let Some(words) = of_input(&input) {
+                    outcome.picture.mark(at, words);
                     tell(args, &mut outcome, at, 5, words, None);
                 }
                 story(args, &mut outcome, at, &actions);
@@ -142,6 +158,7 @@ fn run(args: &ReplayArgs, replay: &mut Replay<'_>) -> Outcome {
                 if !args.json {
                     text::err(&format!("{}\n", damage_words(&damage)));
                 }
+                outcome.picture.mark(damage.after.unwrap_or(replay.last()), "damaged");
                 outcome.damages.push(damage);
             }
             Step::Finished { .. } => outcome.finished = true,
@@ -153,6 +170,7 @@ fn story(args: &ReplayArgs, outcome: &mut Outcome, at: Moment, actions: &[Action
     for action in actions {
         if let Action::Event(event) = action {
             let (level, words) = lines::human(event);
+            outcome.picture.event(at, event);
             tell(args, outcome, at, level, &words, Some(event));
         }
     }

@@ -145,3 +145,46 @@ fn the_moments_of_a_replay_are_those_of_the_recording() {
     }
     assert!(end.since(last) < Duration::from_secs(1));
 }
+
+#[test]
+fn one_packet_more_than_a_segment_remembers_is_written_whole_each_time() {
+    let mut flight = Flight::start(8 << 20);
+    let remembered = 1024;
+    let before = flight.fed;
+    for round in 0..2 {
+        for n in 0..=remembered {
+            let from = std::net::IpAddr::from(
+                [198, 51, 100, 0].map(|octet: u8| octet.wrapping_add((n / 256) as u8)),
+            );
+            let payload = std::borrow::Cow::Owned(vec![0x31, 9, (n % 256) as u8, 0, 0, 100, 0, 0]);
+            let to = "224.0.0.18".parse().unwrap();
+            flight.feed(Input::Packet { on: standfast_core::id::Interface(2), from, to, hops: 255, payload });
+        }
+        assert_eq!(flight.fed - before, (round + 1) * (remembered + 1));
+    }
+    let fed = flight.fed;
+    let told = replay(&flight.finish()).unwrap();
+    assert_eq!((told.fed, told.differences, told.damages.len()), (fed, 0, 0));
+}
+
+#[test]
+fn a_node_that_does_not_fit_a_segment_ends_the_recording_and_leaves_what_was_recorded() {
+    let mut flight = Flight::start(MIN_BYTES);
+    flight.pass(Duration::from_secs(2));
+    let (fed, before) = (flight.fed, flight.memory.clone());
+    // A configuration with a name longer than a segment.
+    let mut config = (*config()).clone();
+    config.node.router_id = Some("x".repeat(MIN_BYTES));
+    let large = Input::Configure(std::sync::Arc::new(config));
+    let result = flight.writer.input(&mut flight.memory, (flight.now, || 0), &flight.node, &large);
+    assert!(matches!(result, Err(Full::Segment { .. })), "{result:?}");
+    let told = replay(&flight.memory).unwrap();
+    assert_eq!((told.differences, told.damages.len()), (0, 0));
+    assert!(told.fed <= fed && replay(&before).unwrap().fed == fed);
+}
+
+#[test]
+fn a_ring_has_no_more_segments_than_its_limit_however_large_it_is() {
+    let flight = Flight::start(64 << 20);
+    assert_eq!(flight.writer.header().segments, 16);
+}

@@ -28,7 +28,7 @@ const LASTS: Duration = Duration::from_secs(20);
 const ROUNDS: usize = 5;
 
 fn config(priority: u8) -> Arc<Config> {
-    let mut text = "vrrp_version 3\n".to_owned();
+    let mut text = "global_defs {\n vrrp_version 3\n}\n".to_owned();
     for n in 1..=ROUTERS {
         let _ = write!(
             text,
@@ -37,7 +37,9 @@ fn config(priority: u8) -> Arc<Config> {
         );
     }
     let source = MemorySource::with("k", text.as_bytes());
-    Arc::new(load(&[(Language::Keepalived, "k")], &source, None, &Options::default()).config.unwrap())
+    let loaded = load(&[(Language::Keepalived, "k")], &source, None, &Options::default());
+    let Some(config) = loaded.config else { panic!("{:?}", loaded.findings.list().first()) };
+    Arc::new(config)
 }
 
 struct Bench {

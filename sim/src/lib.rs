@@ -9,3 +9,4 @@ pub mod des;
 pub mod flight;
 pub mod hash;
 pub mod net;
+pub mod story;

@@ -2,6 +2,8 @@
 //!
 //! A test that cannot run here (not root, a tool missing) says so by name; under `CI=true` that is a failure.
 
+pub mod fidelity;
+
 use standfast::lab::guide::Files;
 use standfast::lab::host::need;
 use standfast::lab::net::Plan;

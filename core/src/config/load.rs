@@ -45,7 +45,7 @@ pub fn load(
 ) -> Loaded {
     let mut config = Config::default();
     if let Some(previous) = previous {
-        config.names = previous.names.clone();
+        config.names = previous.names.successor();
     }
     let mut findings = Findings::default();
     for (language, path) in inputs {
@@ -55,6 +55,7 @@ pub fn load(
             Language::Native => native::read(path, source, &mut config, &mut findings, options),
         }
     }
+    config.names.settle();
     Loaded { config: (findings.errors() == 0).then_some(config), findings }
 }
 

@@ -27,6 +27,8 @@ pub enum Kind {
 pub struct Names {
     given: BTreeMap<(Kind, String), u32>,
     last: u32,
+    /// Those of the previous configuration, while a new one is read.
+    before: BTreeMap<(Kind, String), u32>,
 }
 
 /// [`Names`] as it is stored.
@@ -38,7 +40,8 @@ struct NameList {
 
 impl From<NameList> for Names {
     fn from(list: NameList) -> Names {
-        Names { given: list.given.into_iter().map(|(k, n, i)| ((k, n), i)).collect(), last: list.last }
+        let given = list.given.into_iter().map(|(k, n, i)| ((k, n), i)).collect();
+        Names { given, last: list.last, before: BTreeMap::new() }
     }
 }
 
@@ -52,12 +55,28 @@ impl Names {
     /// The number of `name`: the old one, or the next free one. Numbers start at 1 and grow in the order of first
     /// appearance, so that in a fresh configuration their order is the file's.
     pub fn id(&mut self, kind: Kind, name: &str) -> u32 {
-        if let Some(id) = self.given.get(&(kind, String::from(name))) {
+        let key = (kind, String::from(name));
+        if let Some(id) = self.given.get(&key) {
             return *id;
         }
-        self.last = self.last.saturating_add(1);
-        self.given.insert((kind, String::from(name)), self.last);
-        self.last
+        let id = self.before.remove(&key).unwrap_or_else(|| {
+            self.last = self.last.saturating_add(1);
+            self.last
+        });
+        self.given.insert(key, id);
+        id
+    }
+
+    /// Names for the configuration that follows this one: it keeps the numbers of what it names again.
+    #[must_use]
+    pub fn successor(&self) -> Names {
+        Names { given: BTreeMap::new(), last: self.last, before: self.given.clone() }
+    }
+
+    /// The configuration is read: what it does not name is forgotten, so that reloads without end stay bounded. Its
+    /// number is not given again.
+    pub fn settle(&mut self) {
+        self.before.clear();
     }
 }
 
@@ -71,5 +90,19 @@ mod tests {
         let a = names.id(Kind::Pool, "apiserver");
         assert_ne!(a, names.id(Kind::Frontend, "apiserver"));
         assert_eq!(a, names.id(Kind::Pool, "apiserver"));
+    }
+
+    #[test]
+    fn reloads_keep_what_is_named_again_and_forget_the_rest_for_good() {
+        let mut names = Names::default();
+        let (a, b) = (names.id(Kind::Pool, "a"), names.id(Kind::Pool, "b"));
+        for _ in 0..3 {
+            names = names.successor();
+            assert_eq!(names.id(Kind::Pool, "a"), a);
+            names.settle();
+            assert_eq!(names.given.len() + names.before.len(), 1);
+        }
+        names = names.successor();
+        assert!(names.id(Kind::Pool, "b") > b, "another one of that name");
     }
 }

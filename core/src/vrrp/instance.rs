@@ -264,7 +264,7 @@ impl Instance {
         self.clock.lease_due = false;
         match self.lease(desk.world) {
             Some(lease) => {
-                let at = desk.now() + lease::renewal(lease);
+                let at = lease::next_renewal(desk.now(), lease);
                 self.arm(desk, RouterTimer::Lease, at);
             }
             None => self.disarm(desk, RouterTimer::Lease),

@@ -3,11 +3,12 @@
 //! A killed or frozen daemon must lose its addresses before a peer takes over, by the kernel's hand. The earliest
 //! takeover is `down_adverts` intervals after our last advertisement (the skew of the best peer is next to nothing),
 //! and a renewal may come up to one interval after that advertisement, so the lease is the largest whole number of
-//! seconds within `down_adverts - 1` intervals: whole, since that is the kernel's grain; it removes an address a few
-//! hundredths *before* the time is up. Where less than two seconds are left, the lease is one second, and renewals
-//! go out together with advertisements, never after them.
+//! seconds within `down_adverts - 1` intervals: whole, since that is the kernel's grain; it removes an address from a
+//! few hundredths before the time is up to a quarter of a second after it. Where less than two seconds are left, the
+//! lease is one second, and renewals go out together with advertisements, never after them.
 
 use crate::config::model::InstanceConfig;
+use crate::time::Time;
 use core::time::Duration;
 
 /// The kernel's grain, and the shortest lease.
@@ -37,9 +38,12 @@ pub(super) fn rides_on_adverts(config: &InstanceConfig) -> bool {
     config.election.interval * 2 < lease_for(config)
 }
 
-/// How often a lease is renewed.
-pub(super) fn renewal(lease: Duration) -> Duration {
-    lease / RENEWALS
+/// When a lease is renewed next: a third of it later at most, at moments that all leases of this length share. They must
+/// end together: once Linux has looked for ended ones, it looks again only a second later (`check_lifetime`), and the
+/// address of a killed daemon's second virtual router would outlive its lease by that second.
+pub(super) fn next_renewal(now: Time, lease: Duration) -> Time {
+    let step = Time::from_duration(lease / RENEWALS).0.max(1);
+    Time(now.0 - now.0 % step) + Duration::from_nanos(step)
 }
 
 /// Whether the kernel has dropped an address by itself, since it was not renewed for so long. It does so a few

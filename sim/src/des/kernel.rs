@@ -1,7 +1,9 @@
 //! A simulated kernel: links, addresses with lifetimes, requests carried out in order, some of them badly.
 //!
-//! Lifetimes end at the kernel's grain: whole seconds, a little early or late (measured on Linux: 0.97 s for 1 s,
-//! 1.93 s for 2 s). What a kernel holds outlives the process that asked for it, never a power loss.
+//! Lifetimes end at the kernel's grain: whole seconds, and up to a quarter of a second late, where the kernel rounds its
+//! timer (Linux, `check_lifetime`; measured: 0.97 to 1.25 s for 1 s). What a kernel holds outlives the process that asked
+//! for it, never a power loss. Not modelled: after any change of an address with a lifetime Linux looks for ended ones
+//! only a second later, so that addresses that are not renewed together may outlive theirs by another second.
 
 use ipnet::IpNet;
 use standfast_core::id::{Interface, Ticket};
@@ -15,9 +17,9 @@ use std::time::Duration;
 /// A lifetime ends at the earliest so long before its whole seconds are over.
 const EARLY: Duration = Duration::from_millis(70);
 /// A lifetime's end varies by so much.
-const GRAIN: Duration = Duration::from_millis(90);
+const GRAIN: Duration = Duration::from_millis(320);
 /// The latest that an address outlives its lifetime.
-pub const LATEST: Duration = Duration::from_millis(20);
+pub const LATEST: Duration = Duration::from_millis(250);
 
 /// One link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,7 +198,7 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(kernel.apply(Time::ZERO, &request(1)).0, Ok(()));
             let ends = kernel.addresses.values().next().unwrap().ends.unwrap();
-            assert!(ends >= Time::from_millis(930) && ends <= Time::from_millis(1_020), "{ends}");
+            assert!(ends >= Time::from_millis(930) && ends <= Time::from_millis(1_250), "{ends}");
         }
     }
 

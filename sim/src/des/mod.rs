@@ -6,6 +6,7 @@
 //! checks pass, `invariant` judges, `shrink` makes a failing plan small, `scenario` runs scripted stories.
 
 pub mod client;
+mod connection;
 pub mod fault;
 pub mod host;
 pub mod invariant;
@@ -16,6 +17,7 @@ pub mod plan;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod service;
 pub mod settled;
 pub mod shape;
 pub mod shrink;

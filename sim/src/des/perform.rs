@@ -2,6 +2,7 @@
 //!
 //! Exhaustive over actions: a new one does not compile until the simulator knows it.
 
+use super::connection::Stand;
 use super::host::Process;
 use super::invariant;
 use super::kernel::Request;
@@ -12,8 +13,9 @@ use standfast_core::action::Action;
 use standfast_core::config::model::Probe;
 use standfast_core::event::Event as Told;
 use standfast_core::id::{CheckId, Interface, Ticket};
-use standfast_core::input::{Errno, Input, KernelNotice};
+use standfast_core::input::{CheckCode, Errno, Input, KernelNotice, Outcome};
 use standfast_core::time::Time;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +23,17 @@ use std::time::Duration;
 pub const MAX_ACTIONS: usize = 10_000;
 /// Answers that need no work arrive after this time.
 const PROMPT: Duration = Duration::from_micros(100);
+
+/// The server that `probe` asks, and how long it waits for a connection.
+fn server_of(probe: &Probe) -> Option<(SocketAddr, Duration)> {
+    match probe {
+        Probe::Script { .. } | Probe::Watch(_) => None,
+        Probe::Tcp { to, connect } | Probe::SslHello { to, connect } | Probe::Tls { to, connect, .. } => {
+            Some((*to, *connect))
+        }
+        Probe::Http(http) => Some((http.to, http.connect)),
+    }
+}
 
 impl World {
     /// Takes and performs all actions of the process of `host`, then plans its next wake-up.
@@ -151,8 +164,19 @@ impl World {
     }
 
     fn check(&mut self, host: usize, check: CheckId, ticket: Ticket, probe: &Arc<Probe>, within: Duration) {
+        let unreachable =
+            server_of(probe).filter(|(server, _)| self.stands(host, *server) == Stand::Unreachable);
         let h = &mut self.hosts[host];
-        let outcome = self.truth.answer(host, probe, within, &mut h.rng);
+        let mut outcome = self.truth.answer(host, probe, within, &mut h.rng);
+        if let Some((_, connect)) = unreachable {
+            outcome = Outcome {
+                passed: false,
+                code: CheckCode::L4Timeout,
+                status: None,
+                info: String::new(),
+                took: connect.min(within),
+            };
+        }
         let generation = h.generation;
         self.seen(host, |process| {
             process.seen.running.insert(check, ticket);

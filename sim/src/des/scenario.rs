@@ -3,10 +3,13 @@
 //! The same world and the same faults as in random runs, but with names, a client that tries often, and a
 //! [`Timeline`] instead of invariants.
 
+use super::client::{MAX_TARGETS, Target};
 use super::fault::Fault;
 use super::timeline::{Story, Timeline, seconds};
-use super::world::{Setting, Spec, World};
+use super::world::{Event, Setting, Spec, World, own_prefix};
+use ipnet::IpNet;
 use standfast_core::config::model::{Config, Destination, Family, InstanceConfig};
+use standfast_core::rng::{Rng, Seed};
 use standfast_core::time::Time;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,14 +21,31 @@ use std::time::Duration;
 pub struct Scenario {
     /// Its name.
     pub name: String,
+    /// What it is about, in words; `{2}` stands for the name of node number 2.
+    pub title: String,
     /// What happens.
     pub steps: Vec<(Time, Fault)>,
+    /// Nodes that are switched on later than the others.
+    pub joins: Vec<Join>,
     /// How long to watch.
     pub length: Duration,
     /// How often the client tries.
     pub client_every: Duration,
+    /// How many connections the client holds open.
+    pub held: usize,
     /// All the randomness.
     pub seed: u64,
+}
+
+/// A node that is switched on later than the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// When.
+    pub at: Time,
+    /// Its name.
+    pub name: String,
+    /// Its configuration.
+    pub config: Config,
 }
 
 impl Scenario {
@@ -34,32 +54,64 @@ impl Scenario {
     pub fn new(name: &str, length: Duration) -> Scenario {
         Scenario {
             name: name.into(),
+            title: name.into(),
             steps: Vec::new(),
+            joins: Vec::new(),
             length,
             client_every: Duration::from_millis(10),
+            held: 12,
             seed: 1,
         }
     }
 
     /// The same, with `fault` at `seconds`.
     #[must_use]
-    pub fn at(mut self, seconds: u64, fault: Fault) -> Scenario {
-        self.steps.push((Time::from_millis(seconds * 1_000), fault));
+    pub fn at(self, seconds: u64, fault: Fault) -> Scenario {
+        self.when(Time::from_millis(seconds.saturating_mul(1_000)), fault)
+    }
+
+    /// The same, with `fault` at `at`.
+    #[must_use]
+    pub fn when(mut self, at: Time, fault: Fault) -> Scenario {
+        self.steps.push((at, fault));
         self
+    }
+
+    /// The same with all the randomness from `seed`: what happens comes up to a second later, at another moment
+    /// between two advertisements and two checks.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Scenario {
+        let later = Duration::from_nanos(Rng::new(Seed(seed)).below(1_000_000_000));
+        for (at, _) in &mut self.steps {
+            *at = *at + later;
+        }
+        for join in &mut self.joins {
+            join.at = join.at + later;
+        }
+        self.seed = seed;
+        self.length += later;
+        self
+    }
+
+    /// When the first thing happens.
+    #[must_use]
+    pub fn began(&self) -> Time {
+        let steps =
+            self.steps.iter().filter(|(_, fault)| !matches!(fault, Fault::Note(_))).map(|(at, _)| *at);
+        steps.chain(self.joins.iter().map(|join| join.at)).min().unwrap_or_default()
     }
 }
 
 /// Runs `scenario` on nodes with these names and configurations.
 #[must_use]
 pub fn run(configs: &[(String, Config)], scenario: &Scenario) -> Timeline {
-    let specs: Vec<Spec> = configs
+    let late = scenario.joins.iter().map(|join| (join.name.clone(), join.config.clone()));
+    let all: Vec<(String, Config)> = configs.iter().cloned().chain(late).collect();
+    let own = all_own_addresses(&all);
+    let specs: Vec<Spec> = all
         .iter()
-        .enumerate()
-        .map(|(nth, (name, config))| Spec {
-            name: name.clone(),
-            own: own_addresses(nth, configs),
-            config: Arc::new(config.clone()),
-        })
+        .zip(own)
+        .map(|((name, config), own)| Spec { name: name.clone(), own, config: Arc::new(config.clone()) })
         .collect();
     let setting = Setting {
         seed: scenario.seed,
@@ -70,31 +122,91 @@ pub fn run(configs: &[(String, Config)], scenario: &Scenario) -> Timeline {
         words: false,
         canary: None,
     };
+    let targets = targets(configs, &specs);
     let mut world = World::new(&specs, setting);
+    world.clients[0].targets.clone_from(&targets);
+    world.clients[0].hold(scenario.held);
     world.story = Story::told_from_now();
+    for (host, join) in (configs.len()..).zip(&scenario.joins) {
+        world.power_loss(host);
+        world.queue.push(join.at, Event::Undo(Box::new(Fault::PowerLoss { host, back: Duration::ZERO })));
+    }
     for (at, fault) in &scenario.steps {
         world.plan(*at, fault.clone());
     }
     world.run_until(Time::from_duration(scenario.length));
-    let names = configs.iter().map(|(name, _)| name.clone()).collect();
-    world.story.finish(names, scenario.length)
+    let names = all.iter().map(|(name, _)| name.clone()).collect();
+    world.story.finish(names, &targets, scenario.length)
 }
 
-/// The addresses that node number `nth` has of its own: its configured sources, else what its peers send to that no
-/// other node claims, else one made up beside its servers or virtual addresses.
+/// What a client of these nodes connects to: each listening side on the first address of each virtual router; the
+/// nodes' own addresses where there is none.
+#[must_use]
+pub fn targets(configs: &[(String, Config)], specs: &[Spec]) -> Vec<Target> {
+    let routers = super::shape::routers(configs.iter().map(|(_, config)| config));
+    let mut addresses: Vec<IpNet> =
+        routers.values().filter_map(|addresses| addresses.first()).copied().collect();
+    if addresses.is_empty() {
+        let own = specs.iter().flat_map(|spec| &spec.own);
+        addresses.extend(own.filter_map(|own| IpNet::new(*own, own_prefix(*own)).ok()));
+    }
+    let mut found = Vec::new();
+    for address in addresses {
+        let binds = configs.iter().flat_map(|(_, config)| config.frontends.values()).flat_map(|f| &f.binds);
+        let fits = binds.filter(|bind| bind.at.ip() == address.addr() || bind.at.ip().is_unspecified());
+        let mut ports: Vec<Option<u16>> = fits.map(|bind| Some(bind.at.port())).collect();
+        if configs.iter().all(|(_, config)| config.frontends.is_empty()) {
+            ports.push(None);
+        }
+        ports.sort_unstable();
+        ports.dedup();
+        found.extend(ports.into_iter().map(|port| Target { address, port }));
+    }
+    found.truncate(MAX_TARGETS);
+    found
+}
+
+/// The addresses that node number `nth` has of its own, see [`all_own_addresses`].
 #[must_use]
 pub fn own_addresses(nth: usize, configs: &[(String, Config)]) -> Vec<IpAddr> {
-    let config = &configs[nth].1;
-    let mut own: Vec<IpAddr> =
-        config.instances.values().filter_map(|instance| instance.transport.source).collect();
-    for instance in config.instances.values() {
-        if own.iter().all(|address| address.is_ipv6() != (instance.router.family == Family::V6)) {
-            own.extend(unclaimed_peer(nth, configs, instance).or_else(|| made_up(nth, instance)));
+    all_own_addresses(configs).swap_remove(nth)
+}
+
+/// The addresses that each node has of its own: its configured sources, else that of a server which bears the node's
+/// name, else what its peers send to that no other node claims, else one made up beside its virtual addresses.
+#[must_use]
+pub fn all_own_addresses(configs: &[(String, Config)]) -> Vec<Vec<IpAddr>> {
+    let sources = |config: &Config| -> Vec<IpAddr> {
+        config.instances.values().filter_map(|instance| instance.transport.source).collect()
+    };
+    let mut all: Vec<Vec<IpAddr>> = configs.iter().map(|(_, config)| sources(config)).collect();
+    for (nth, (name, config)) in configs.iter().enumerate() {
+        for instance in config.instances.values() {
+            let family = |address: &IpAddr| address.is_ipv6() == (instance.router.family == Family::V6);
+            if all[nth].iter().any(&family) {
+                continue;
+            }
+            let taken: Vec<IpAddr> = all.iter().flatten().copied().collect();
+            let free = |address: &IpAddr| !taken.contains(address);
+            let named = named_server(config, name).filter(|address| family(address) && free(address));
+            let sent_to = || unclaimed_peer(nth, configs, instance).filter(free);
+            all[nth].extend(named.or_else(sent_to).or_else(|| made_up(nth, instance, &taken)));
+        }
+        if config.instances.is_empty() && all[nth].is_empty() {
+            all[nth].extend(named_server(config, name).or(Some(super::shape::host_address(nth, Family::V4))));
         }
     }
-    own.sort_unstable();
-    own.dedup();
-    own
+    for own in &mut all {
+        own.sort_unstable();
+        own.dedup();
+    }
+    all
+}
+
+/// The address of the first server called `name`.
+fn named_server(config: &Config, name: &str) -> Option<IpAddr> {
+    let mut servers = config.pools.values().flat_map(|pool| &pool.servers);
+    servers.find(|server| *server.name == *name).map(|server| server.address.ip())
 }
 
 /// The address that every other member sends to, and this one does not.
@@ -112,17 +224,22 @@ fn unclaimed_peer(nth: usize, configs: &[(String, Config)], mine: &InstanceConfi
     same.flat_map(|theirs| peers(theirs)).find(|address| !not_me.contains(address))
 }
 
-/// An address in the /24 of the first virtual address, from .11 on (IPv6: link-local, from ::11 on).
-fn made_up(nth: usize, instance: &InstanceConfig) -> Option<IpAddr> {
-    let last = u8::try_from(nth + 11).ok()?;
-    match (instance.router.family, instance.addresses.first()?.address.addr()) {
-        (Family::V4, IpAddr::V4(vip)) => {
-            let [a, b, c, _] = vip.octets();
-            Some(IpAddr::V4(Ipv4Addr::new(a, b, c, last)))
+/// An address in the /24 of the first virtual address, from .11 on (IPv6: link-local, from ::11 on), that nobody has.
+fn made_up(nth: usize, instance: &InstanceConfig, taken: &[IpAddr]) -> Option<IpAddr> {
+    let mut all = (nth..).map_while(|nth| {
+        let last = u8::try_from(nth + 11).ok()?;
+        match (instance.router.family, instance.addresses.first()?.address.addr()) {
+            (Family::V4, IpAddr::V4(vip)) => {
+                let [a, b, c, _] = vip.octets();
+                Some(IpAddr::V4(Ipv4Addr::new(a, b, c, last)))
+            }
+            (Family::V4, IpAddr::V6(_)) => Some(super::shape::host_address(nth, Family::V4)),
+            (Family::V6, _) => Some(super::shape::host_address(nth, Family::V6)),
         }
-        (Family::V4, IpAddr::V6(_)) => Some(super::shape::host_address(nth, Family::V4)),
-        (Family::V6, _) => Some(super::shape::host_address(nth, Family::V6)),
-    }
+    });
+    let virtual_one =
+        |address: &IpAddr| instance.addresses.iter().any(|held| held.address.addr() == *address);
+    all.find(|address| !taken.contains(address) && !virtual_one(address))
 }
 
 /// The active node loses power at 20 s and returns at 40 s; its check fails from 70 s to 130 s.

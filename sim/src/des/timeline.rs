@@ -1,19 +1,23 @@
 //! What happened, for people: who holds an address when, which checks fail, what a client saw.
 //!
-//! [`Story`] is written while a world runs, when somebody asked for it; [`Timeline`] is the finished story, and its
-//! text. Bounded: a story that grows too long says that it was cut.
+//! [`Story`] is written while a world runs, when somebody asked for it; [`Timeline`] is the finished story. Nothing in
+//! here decides how it is shown: text, picture and JSON are made of a timeline by [`crate::story`]. Bounded: a story
+//! that grows too long says that it was cut.
 
-use super::client::Answer;
+use super::client::{Answer, Counts, Target};
 use super::fault::Fault;
+use super::service::{Episode, Tries};
+use super::world::World;
 use ipnet::IpNet;
-use standfast_core::event::Event;
+use standfast_core::event::{Event, Role};
 use standfast_core::time::Time;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::time::Duration;
 
 /// The most lines of a story.
 pub const MAX_LINES: usize = 10_000;
+/// The most addresses whose holders a story samples for pictures.
+pub const MAX_SAMPLED: usize = 8;
 
 /// Whom a line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +32,50 @@ pub enum Who {
     Client(usize),
 }
 
+/// What kind of thing a line tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A fault begins, or somebody does something.
+    Fault,
+    /// A fault ends.
+    Over,
+    /// A heading.
+    Note,
+    /// A role changed.
+    Role,
+    /// An effective priority changed.
+    Priority,
+    /// A check passes, or fails.
+    Check,
+    /// Something else that a node told.
+    Told,
+    /// An address is held by somebody else now.
+    Holder,
+    /// Clients are served again, or not any more.
+    Service,
+    /// Open connections were opened, cut, or have no answer.
+    Connections,
+}
+
+impl Kind {
+    /// A word for JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Fault => "fault",
+            Kind::Over => "over",
+            Kind::Note => "note",
+            Kind::Role => "role",
+            Kind::Priority => "priority",
+            Kind::Check => "check",
+            Kind::Told => "told",
+            Kind::Holder => "holder",
+            Kind::Service => "service",
+            Kind::Connections => "connections",
+        }
+    }
+}
+
 /// One line of a story.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -35,7 +83,9 @@ pub struct Line {
     pub at: Time,
     /// Whom it is about.
     pub who: Who,
-    /// What happened.
+    /// What kind of thing it tells.
+    pub kind: Kind,
+    /// What happened; `{2}` stands for the name of node number 2.
     pub text: String,
 }
 
@@ -44,8 +94,8 @@ pub struct Line {
 pub struct Outage {
     /// The client.
     pub client: usize,
-    /// The address that it tried.
-    pub address: IpNet,
+    /// What it tried.
+    pub target: Target,
     /// Its last success before.
     pub from: Time,
     /// Its first success after.
@@ -62,11 +112,28 @@ impl Outage {
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Sight {
-    answer: Answer,
-    served: Option<Time>,
-    worst: Answer,
+/// How a node stands, as a picture shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// No power.
+    Off,
+    /// Power, but no daemon.
+    Down,
+    /// The daemon is frozen.
+    Frozen,
+    /// The daemon runs.
+    Role(Role),
+}
+
+/// How a node stands towards one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stance {
+    /// The node.
+    pub standing: Standing,
+    /// Its kernel holds the address.
+    pub holds: bool,
+    /// It has its link.
+    pub linked: bool,
 }
 
 /// A story while it is written.
@@ -75,8 +142,9 @@ pub struct Story {
     told: bool,
     lines: Vec<Line>,
     holders: BTreeMap<IpNet, Vec<usize>>,
-    sights: BTreeMap<(usize, IpNet), Sight>,
-    outages: Vec<Outage>,
+    tries: BTreeMap<(usize, usize), Tries>,
+    stances: BTreeMap<(usize, IpNet), Vec<(Time, Stance)>>,
+    connections: Counts,
 }
 
 impl Story {
@@ -92,42 +160,35 @@ impl Story {
         self.told
     }
 
-    fn line(&mut self, at: Time, who: Who, text: String) {
+    fn line(&mut self, at: Time, who: Who, kind: Kind, text: String) {
         if self.told && self.lines.len() < MAX_LINES {
-            self.lines.push(Line { at, who, text });
+            self.lines.push(Line { at, who, kind, text });
         }
     }
 
     pub(crate) fn fault(&mut self, at: Time, fault: &Fault, begins: bool) {
         if self.told
-            && let Some((host, text)) = words(fault, begins)
+            && let Some((host, text)) = crate::story::words::fault(fault, begins)
         {
-            self.line(at, host.map_or(Who::World, Who::Node), text);
+            let kind = match (fault, begins) {
+                (Fault::Note(_), _) => Kind::Note,
+                (_, true) => Kind::Fault,
+                (_, false) => Kind::Over,
+            };
+            self.line(at, host.map_or(Who::World, Who::Node), kind, text);
         }
     }
 
     pub(crate) fn stopped(&mut self, at: Time, host: usize) {
-        self.line(at, Who::Node(host), String::from("has stopped"));
+        self.line(at, Who::Node(host), Kind::Told, String::from("has stopped"));
     }
 
     pub(crate) fn told(&mut self, at: Time, host: usize, event: &Event) {
-        if !self.told {
-            return;
+        if self.told
+            && let Some((kind, text)) = crate::story::words::event(event)
+        {
+            self.line(at, Who::Node(host), kind, text);
         }
-        let text = if let Event::Role { name, from, to, why, priority, .. } = event {
-            format!("({name}) {} -> {}, priority {priority}: {why:?}", from.as_str(), to.as_str())
-        } else if let Event::Priority { name, from, to, .. } = event {
-            format!("({name}) effective priority {from} -> {to}")
-        } else if let Event::Verdict { name, up, outcome, .. } = event {
-            format!("check {name} {} ({})", if *up { "passes" } else { "fails" }, outcome.code.as_str())
-        } else if let Event::AddressLost { name, address, then, .. } = event {
-            format!("({name}) somebody took {address} away: {then}")
-        } else if let Event::PoolEmpty { name, .. } = event {
-            format!("pool {name} has no usable server")
-        } else {
-            return;
-        };
-        self.line(at, Who::Node(host), text);
     }
 
     pub(crate) fn holders(&mut self, at: Time, address: IpNet, holders: &[usize]) {
@@ -140,52 +201,117 @@ impl Story {
                     format!("is held by {}", names.join(" and "))
                 }
             };
-            self.line(at, Who::Address(address), text);
+            self.line(at, Who::Address(address), Kind::Holder, text);
         }
     }
 
-    pub(crate) fn client(&mut self, at: Time, client: usize, address: IpNet, answer: Answer) {
+    pub(crate) fn tried(&mut self, began: Time, client: usize, target: usize, answer: Answer) {
+        if self.told {
+            self.tries.entry((client, target)).or_default().push(began, answer);
+        }
+    }
+
+    pub(crate) fn held(&mut self, at: Time, client: usize, seen: Counts) {
         if !self.told {
             return;
         }
-        let sight =
-            self.sights.entry((client, address)).or_insert(Sight { answer, served: None, worst: answer });
-        let before = *sight;
-        sight.answer = answer;
-        sight.worst = if answer == Answer::Served { answer } else { sight.worst.max(answer) };
-        if answer == Answer::Served {
-            sight.served = Some(at);
-        }
-        if before.answer == answer {
-            return;
-        }
-        let text = match (answer, before.served) {
-            (Answer::Served, Some(from)) => {
-                self.outages.push(Outage { client, address, from, until: at, worst: before.worst });
-                format!("is served again at {}, after {} s", address.addr(), seconds(at.since(from)))
-            }
-            (Answer::Served, None) => format!("is served at {}", address.addr()),
-            (Answer::Refused | Answer::Silent, _) => {
-                format!("gets {} from {}", answer.as_str(), address.addr())
-            }
+        self.connections.opened += seen.opened;
+        self.connections.cut += seen.cut;
+        self.connections.hung += seen.hung;
+        let many = |n: u64, one: &str, more: &str| {
+            if n == 1 { format!("1 connection {one}") } else { format!("{n} connections {more}") }
         };
-        self.line(at, Who::Client(client), text);
+        for (n, text) in [
+            (seen.cut, many(seen.cut, "is cut", "are cut")),
+            (seen.hung, many(seen.hung, "has no answer for 1 s", "have no answer for 1 s")),
+            (seen.opened, many(seen.opened, "is open", "are open")),
+        ] {
+            if n > 0 {
+                self.line(at, Who::Client(client), Kind::Connections, text);
+            }
+        }
     }
 
-    /// The finished story.
+    /// The finished story of a world whose clients had these `targets`.
     #[must_use]
-    pub fn finish(self, nodes: Vec<String>, length: Duration) -> Timeline {
-        let open = self.sights.iter().filter_map(|((client, address), sight)| {
-            let unserved = sight.answer != Answer::Served;
-            unserved.then_some(Open {
-                client: *client,
-                address: *address,
-                since: sight.served,
-                worst: sight.worst,
-            })
-        });
-        let open = open.collect();
-        Timeline { nodes, length, lines: self.lines, outages: self.outages, open }
+    pub fn finish(mut self, nodes: Vec<String>, targets: &[Target], length: Duration) -> Timeline {
+        let end = Time::from_duration(length);
+        let cut = self.lines.len() >= MAX_LINES;
+        let (mut outages, mut open, mut episodes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut served = Vec::new();
+        let mut totals = Totals { connections: self.connections, ..Totals::default() };
+        for ((client, nth), tries) in std::mem::take(&mut self.tries) {
+            let Some(target) = targets.get(nth).copied() else { continue };
+            let seen = tries.judge(end);
+            served.push((target, seen.first));
+            totals.tries += seen.tries;
+            totals.refused += seen.refused;
+            totals.silent += seen.silent;
+            let outage = |(from, until, worst)| Outage { client, target, from, until, worst };
+            outages.extend(seen.gaps.into_iter().map(outage));
+            if let Some((since, worst)) = seen.unserved {
+                open.push(Open { client, target, since, worst });
+            }
+            if let Some(first) = seen.first {
+                let text = format!("is served at {target}");
+                self.line(first, Who::Client(client), Kind::Service, text);
+            }
+            for episode in seen.episodes {
+                for (at, text) in episode.words(target) {
+                    self.line(at, Who::Client(client), Kind::Service, text);
+                }
+                episodes.push((client, target, episode));
+            }
+        }
+        self.lines.sort_by_key(|line| line.at); // stable: what was told in one instant keeps its order
+        if cut {
+            let text = format!("and more than {MAX_LINES} lines, which are left out");
+            self.lines.push(Line { at: end, who: Who::World, kind: Kind::Note, text });
+        }
+        outages.sort_by_key(|outage| (outage.from, outage.target));
+        Timeline {
+            nodes,
+            length,
+            lines: self.lines,
+            outages,
+            open,
+            episodes,
+            served,
+            stances: self.stances,
+            totals,
+        }
+    }
+}
+
+impl World {
+    /// Notes how all nodes stand, for pictures.
+    pub(crate) fn sample(&mut self) {
+        let sampled = self
+            .routers
+            .iter()
+            .flat_map(|(key, addresses)| addresses.iter().map(move |address| (key.clone(), *address)));
+        let sampled: Vec<_> = sampled.take(MAX_SAMPLED).collect();
+        for (host, h) in self.hosts.iter().enumerate() {
+            for (key, address) in &sampled {
+                let role = h.instance(key).filter(|(_, i)| i.addresses.iter().any(|a| a.address == *address));
+                if role.is_none() && !h.kernel.owns(*address) {
+                    continue; // another cluster's address
+                }
+                let frozen = h.process.as_ref().is_some_and(|process| process.frozen.is_some());
+                let standing = match (h.powered, &h.process) {
+                    (false, _) => Standing::Off,
+                    (true, None) => Standing::Down,
+                    (true, Some(_)) if frozen => Standing::Frozen,
+                    (true, Some(_)) => Standing::Role(role.and_then(|_| h.role(key)).unwrap_or(Role::Init)),
+                };
+                let linked = h.unplugged == 0;
+                let stance = Stance { standing, holds: h.powered && h.kernel.owns(*address), linked };
+                let seen = self.story.stances.entry((host, *address)).or_default();
+                if seen.last().is_none_or(|(_, last)| *last != stance) && seen.len() < MAX_LINES {
+                    seen.push((self.now, stance));
+                }
+            }
+        }
     }
 }
 
@@ -194,12 +320,25 @@ impl Story {
 pub struct Open {
     /// The client.
     pub client: usize,
-    /// The address that it tries.
-    pub address: IpNet,
+    /// What it tries.
+    pub target: Target,
     /// Its last success, if it ever had one.
     pub since: Option<Time>,
     /// What it gets, the worst of it.
     pub worst: Answer,
+}
+
+/// What all clients saw, counted from their first success on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Short connections.
+    pub tries: u64,
+    /// Of these refused.
+    pub refused: u64,
+    /// Of these without answer.
+    pub silent: u64,
+    /// Connections that were held open.
+    pub connections: Counts,
 }
 
 /// A finished story.
@@ -211,70 +350,63 @@ pub struct Timeline {
     pub length: Duration,
     /// What happened, in order.
     pub lines: Vec<Line>,
-    /// What clients missed.
+    /// What clients missed: from the last success before to the first one after.
     pub outages: Vec<Outage>,
     /// Who is still without service at its end.
     pub open: Vec<Open>,
+    /// Times of trouble, by client and target.
+    pub episodes: Vec<(usize, Target, Episode)>,
+    /// What clients try, and when it was served first.
+    pub served: Vec<(Target, Option<Time>)>,
+    /// How each node stood towards each address, from when on.
+    pub stances: BTreeMap<(usize, IpNet), Vec<(Time, Stance)>>,
+    /// Counts.
+    pub totals: Totals,
 }
 
 impl Timeline {
-    /// The longest outage that began at or after `from` and before `until`.
+    /// The longest outage that ended at or after `from` and began before `until`.
     #[must_use]
     pub fn longest_outage(&self, from: Time, until: Time) -> Option<Outage> {
         let within = self.outages.iter().filter(|outage| outage.until >= from && outage.from < until);
         within.max_by_key(|outage| outage.lasted()).copied()
     }
 
+    /// The name of node number `host`.
+    #[must_use]
+    pub fn name(&self, host: usize) -> &str {
+        self.nodes.get(host).map_or("?", String::as_str)
+    }
+
+    /// What clients try.
+    #[must_use]
+    pub fn targets(&self) -> Vec<Target> {
+        self.served.iter().map(|(target, _)| *target).collect()
+    }
+
+    /// When `target` was served first.
+    #[must_use]
+    pub fn first_served(&self, target: Target) -> Option<Time> {
+        self.served.iter().find(|(at, _)| *at == target)?.1
+    }
+
+    /// The text of `line`, with names in place of numbers.
+    #[must_use]
+    pub fn said(&self, line: &Line) -> String {
+        let mut said = line.text.clone();
+        if let Who::Address(address) = line.who {
+            said = format!("{} {said}", address.addr());
+        }
+        for (host, name) in self.nodes.iter().enumerate() {
+            said = said.replace(&format!("{{{host}}}"), name);
+        }
+        said
+    }
+
     /// The story as text: one line per event, seconds first, and what clients missed at its end.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        let width = self.nodes.iter().map(String::len).max().unwrap_or(0).max("address".len());
-        for line in &self.lines {
-            let (who, mark) = match line.who {
-                Who::World => (String::from("-"), "*"),
-                Who::Node(host) => (self.name(host), " "),
-                Who::Address(_) => (String::from("address"), "="),
-                Who::Client(_) => (String::from("client"), "~"),
-            };
-            let mut said = line.text.clone();
-            if let Who::Address(address) = line.who {
-                said = format!("{} {said}", address.addr());
-            }
-            for (host, name) in self.nodes.iter().enumerate() {
-                said = said.replace(&format!("{{{host}}}"), name);
-            }
-            let at = seconds(line.at.since_origin());
-            let _ = writeln!(text, "{at:>9} {mark} {who:<width$} {said}");
-        }
-        if self.lines.len() >= MAX_LINES {
-            let _ = writeln!(text, "(cut after {MAX_LINES} lines)");
-        }
-        for outage in &self.outages {
-            let (from, lasted) = (seconds(outage.from.since_origin()), seconds(outage.lasted()));
-            let (to, worst) = (outage.address.addr(), outage.worst.as_str());
-            let _ = writeln!(
-                text,
-                "client {} at {to}: {lasted} s without service from {from} s on ({worst})",
-                outage.client + 1
-            );
-        }
-        for open in &self.open {
-            let (to, worst) = (open.address.addr(), open.worst.as_str());
-            let since = open.since.map_or(String::from("from the beginning"), |since| {
-                format!("since {} s", seconds(since.since_origin()))
-            });
-            let _ = writeln!(
-                text,
-                "client {} at {to}: without service {since}, to the end ({worst})",
-                open.client + 1
-            );
-        }
-        text
-    }
-
-    fn name(&self, host: usize) -> String {
-        self.nodes.get(host).cloned().unwrap_or_default()
+        crate::story::text::events(self)
     }
 }
 
@@ -282,46 +414,4 @@ impl Timeline {
 #[must_use]
 pub fn seconds(duration: Duration) -> String {
     format!("{}.{:03}", duration.as_secs(), duration.subsec_millis())
-}
-
-/// What a fault, or its end, looks like to people: whom it hits, and what it is.
-fn words(fault: &Fault, begins: bool) -> Option<(Option<usize>, String)> {
-    let say = |host: usize, start: &str, end: &str| {
-        Some((Some(host), String::from(if begins { start } else { end })))
-    };
-    match fault {
-        Fault::PowerLoss { host, .. } => say(*host, "LOSES POWER", "has power again, its daemon starts"),
-        Fault::Kill { host, .. } => say(*host, "its daemon IS KILLED", "its daemon starts again"),
-        Fault::Stop { host, .. } => say(*host, "its daemon IS TOLD TO STOP", "its daemon starts again"),
-        Fault::Pause { host, .. } => say(*host, "its daemon IS FROZEN", "its daemon goes on"),
-        Fault::LinkDown { host, .. } => say(*host, "LOSES ITS LINK", "has its link again"),
-        Fault::ScriptFails { host, .. } => {
-            say(*host, "its check script BEGINS TO FAIL", "its check script passes again")
-        }
-        Fault::Resign { host, .. } => say(*host, "IS ORDERED TO RESIGN", "may take part again"),
-        Fault::Reload { host, to } => Some((Some(*host), format!("RELOADS ({to:?})"))),
-        Fault::TakeAddresses { host } => {
-            Some((Some(*host), String::from("other software TAKES ITS ADDRESSES AWAY")))
-        }
-        Fault::ServerDies { server, .. } => {
-            Some((None, format!("server {server} {}", if begins { "DIES" } else { "is back" })))
-        }
-        Fault::ServerHangs { server, .. } => {
-            Some((None, format!("server {server} {}", if begins { "HANGS" } else { "answers again" })))
-        }
-        Fault::Note(text) => begins.then(|| (None, text.clone())),
-        Fault::OneWay { .. }
-        | Fault::Cut { .. }
-        | Fault::Isolate { .. }
-        | Fault::Mute { .. }
-        | Fault::Deafen { .. }
-        | Fault::Split { .. }
-        | Fault::Trouble { .. }
-        | Fault::Refuse { .. }
-        | Fault::SlowKernel { .. }
-        | Fault::MuteKernel { .. }
-        | Fault::BlindKernel { .. } => {
-            Some((None, format!("{}: {fault:?}", if begins { "network or kernel trouble" } else { "over" })))
-        }
-    }
 }

@@ -53,6 +53,12 @@ impl Truth {
         self.scripts.get(&host).is_none_or(|fails| *fails == 0)
     }
 
+    /// The server at `at` accepts and says nothing.
+    #[must_use]
+    pub fn server_hangs_now(&self, at: SocketAddr) -> bool {
+        self.hanging.get(&at).is_some_and(|n| *n > 0)
+    }
+
     /// The server at `at` serves.
     #[must_use]
     pub fn server_lives(&self, at: SocketAddr) -> bool {

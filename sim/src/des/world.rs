@@ -198,7 +198,10 @@ impl World {
     #[must_use]
     pub fn new(specs: &[Spec], setting: Setting) -> World {
         let rng = Rng::new(Seed(setting.seed));
-        let names: BTreeSet<Arc<str>> = specs.iter().flat_map(|spec| links(&spec.config)).collect();
+        let mut names: BTreeSet<Arc<str>> = specs.iter().flat_map(|spec| links(&spec.config)).collect();
+        if names.is_empty() {
+            names.insert(super::shape::LINK.into()); // a host without a virtual router has a link all the same
+        }
         let numbers: BTreeMap<Arc<str>, Interface> =
             names.into_iter().zip((FIRST_LINK..).map(Interface)).collect();
         let hosts: Vec<Host> =
@@ -554,6 +557,12 @@ fn links(config: &Config) -> Vec<Arc<str>> {
     names
 }
 
+/// The prefix length of a host's own address.
+#[must_use]
+pub fn own_prefix(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 24 } else { 64 }
+}
+
 fn host(spec: &Spec, numbers: &BTreeMap<Arc<str>, Interface>, rng: Rng) -> Host {
     let state = |name: &Arc<str>| LinkState { name: name.clone(), running: true };
     let links: BTreeMap<_, _> = numbers.iter().map(|(name, on)| (*on, state(name))).collect();
@@ -561,9 +570,7 @@ fn host(spec: &Spec, numbers: &BTreeMap<Arc<str>, Interface>, rng: Rng) -> Host 
     let own: Vec<(Interface, IpAddr)> = on_each.collect();
     let nets: Vec<(Interface, IpNet)> = own
         .iter()
-        .filter_map(|(on, address)| {
-            Some((*on, IpNet::new(*address, if address.is_ipv4() { 24 } else { 64 }).ok()?))
-        })
+        .filter_map(|(on, address)| Some((*on, IpNet::new(*address, own_prefix(*address)).ok()?)))
         .collect();
     Host {
         name: spec.name.clone(),

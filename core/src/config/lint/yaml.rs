@@ -286,7 +286,7 @@ kind: Second
         assert_eq!(containers.len(), 2);
         assert_eq!(containers[0].text(&["image"]), Some("haproxy:2.8"));
         let add = containers[0].items(&["securityContext", "capabilities", "add"]);
-        assert_eq!((add[1].text(&[]), add[1].line, add[1].column), (Some("NET_RAW"), 6, 56));
+        assert_eq!((add[1].text(&[]), add[1].line, add[1].column), (Some("NET_RAW"), 6, 55));
         assert_eq!(containers[1].text(&["name"]), Some("other"));
         assert_eq!(all[0].text(&["spec", "hostNetwork"]), Some("true"));
         assert_eq!(all[1].text(&["kind"]), Some("Second"));

@@ -39,6 +39,20 @@ fn a_lease_is_renewed_every_third_without_being_announced_or_told() {
 }
 
 #[test]
+fn virtual_routers_that_became_active_at_different_moments_renew_their_leases_together() {
+    let mut other = instance(2, 200);
+    other.addresses[0].address = "198.51.100.7/32".parse().unwrap();
+    let mut bench = Bench::new(&config(alloc::vec![instance(1, 255), other]));
+    bench.run(ms(8000));
+    bench.seen.clear();
+    bench.run(ms(2000));
+    let renewals: Vec<Time> =
+        bench.seen.iter().filter(|(_, a)| matches!(a, Action::Address { .. })).map(|(at, _)| *at).collect();
+    assert!(renewals.len() >= 6, "{renewals:?}");
+    assert!(renewals.chunks(2).all(|pair| pair[0] == pair[1]), "{renewals:?}");
+}
+
+#[test]
 fn with_short_intervals_a_renewal_follows_an_advertisement() {
     let mut config = v3(instance(1, 200));
     config.election.interval = ms(100);

@@ -1,0 +1,133 @@
+//! Faults and events in the words of a timeline.
+
+use crate::des::fault::Fault;
+use crate::des::lan::Trouble;
+use crate::des::shape::Tweak;
+use crate::des::timeline::Kind;
+use standfast_core::event::{Event, Why};
+
+/// What a fault, or its end, looks like to people: whom it hits, and what it is. Nodes are `{0}`, `{1}`, ...
+#[must_use]
+pub fn fault(fault: &Fault, begins: bool) -> Option<(Option<usize>, String)> {
+    let say = |host: usize, start: &str, end: &str| {
+        Some((Some(host), String::from(if begins { start } else { end })))
+    };
+    let world = |start: String, end: &str| Some((None, if begins { start } else { String::from(end) }));
+    match fault {
+        Fault::PowerLoss { host, .. } => say(*host, "LOSES POWER", "has power, its daemon starts"),
+        Fault::Kill { host, .. } => say(*host, "its daemon IS KILLED", "its daemon starts again"),
+        Fault::Stop { host, .. } => say(*host, "its daemon IS TOLD TO STOP", "its daemon starts again"),
+        Fault::Pause { host, .. } => say(*host, "its daemon IS FROZEN", "its daemon goes on"),
+        Fault::LinkDown { host, .. } => say(*host, "LOSES ITS LINK", "has its link again"),
+        Fault::ScriptFails { host, .. } => {
+            say(*host, "its check script BEGINS TO FAIL", "its check script passes again")
+        }
+        Fault::Resign { host, .. } => say(*host, "IS ORDERED TO RESIGN", "may take part again"),
+        Fault::Reload { host, to } => Some((Some(*host), reload(*to))),
+        Fault::TakeAddresses { host } => {
+            Some((Some(*host), String::from("other software TAKES ITS ADDRESSES AWAY")))
+        }
+        Fault::ServerDies { server, .. } => {
+            world(format!("server {server} DIES"), &format!("server {server} is back"))
+        }
+        Fault::ServerHangs { server, .. } => {
+            world(format!("server {server} HANGS"), &format!("server {server} answers again"))
+        }
+        Fault::Note(text) => begins.then(|| (None, text.clone())),
+        Fault::OneWay { from, to, .. } => world(
+            format!("{{{to}}} DOES NOT HEAR {{{from}}} any more"),
+            &format!("{{{to}}} hears {{{from}}} again"),
+        ),
+        Fault::Cut { a, b, .. } => world(
+            format!("{{{a}}} AND {{{b}}} DO NOT HEAR EACH OTHER any more"),
+            &format!("{{{a}}} and {{{b}}} hear each other again"),
+        ),
+        Fault::Isolate { port, .. } => say(
+            *port,
+            "IS CUT OFF from all others, its link stays up",
+            "is reached again, and reaches all others",
+        ),
+        Fault::Mute { port, .. } => say(*port, "IS HEARD BY NOBODY, but hears all", "is heard again"),
+        Fault::Deafen { port, .. } => say(*port, "HEARS NOBODY, but is heard by all", "hears again"),
+        Fault::Split { side, .. } => {
+            let of = |bit| (0..16).filter(move |host| (side >> host) & 1 == bit);
+            let one: Vec<String> = of(1).map(|host| format!("{{{host}}}")).collect();
+            world(format!("THE NETWORK SPLITS: {} on one side", one.join(", ")), "the network heals")
+        }
+        Fault::Trouble { port, trouble, .. } => {
+            let text = match trouble {
+                Trouble::Loss(rate) => format!("{} OF 1000 FRAMES from and to it ARE LOST", rate),
+                Trouble::Duplicates(rate) => format!("{} of 1000 frames from and to it come twice", rate),
+                Trouble::Extra(extra) => {
+                    format!("frames from and to it take {} ms longer", extra.as_millis())
+                }
+            };
+            say(*port, &text, "its network is sound again")
+        }
+        Fault::Refuse { host, errno, .. } => say(
+            *host,
+            &format!("its kernel REFUSES ADDRESSES ({errno:?})"),
+            "its kernel takes addresses again",
+        ),
+        Fault::SlowKernel { host, .. } => {
+            say(*host, "its kernel answers late", "its kernel answers in time again")
+        }
+        Fault::MuteKernel { host, .. } => {
+            say(*host, "its kernel's answers are lost", "its kernel's answers arrive again")
+        }
+        Fault::BlindKernel { host, .. } => {
+            say(*host, "its kernel's notices are lost", "its kernel's notices arrive again")
+        }
+    }
+}
+
+fn reload(to: Tweak) -> String {
+    match to {
+        Tweak::First => String::from("RELOADS the files as they were at first"),
+        Tweak::Priority(by) => format!("RELOADS, with its priority changed by {by}"),
+        Tweak::ExtraAddress => String::from("RELOADS, with one address more"),
+    }
+}
+
+/// What an event of a node looks like to people; `None` for what a timeline does not show.
+#[must_use]
+pub fn event(event: &Event) -> Option<(Kind, String)> {
+    if let Event::Role { name, from, to, why, priority, .. } = event {
+        let text =
+            format!("({name}) {} -> {}, priority {priority}: {}", from.as_str(), to.as_str(), self::why(why));
+        Some((Kind::Role, text))
+    } else if let Event::Priority { name, from, to, .. } = event {
+        Some((Kind::Priority, format!("({name}) effective priority {from} -> {to}")))
+    } else if let Event::Verdict { name, up, outcome, .. } = event {
+        let text =
+            format!("check {name} {} ({})", if *up { "passes" } else { "FAILS" }, outcome.code.as_str());
+        Some((Kind::Check, text))
+    } else if let Event::AddressLost { name, address, then, .. } = event {
+        Some((Kind::Told, format!("({name}) somebody took {address} away: {then}")))
+    } else if let Event::PoolEmpty { name, .. } = event {
+        Some((Kind::Told, format!("pool {name} has no usable server")))
+    } else {
+        None
+    }
+}
+
+/// Why a role changed, in a few words.
+fn why(why: &Why) -> String {
+    match why {
+        Why::Start => String::from("it starts"),
+        Why::Owner => String::from("it owns the addresses"),
+        Why::MasterDown { last: None, .. } => String::from("no master was heard"),
+        Why::MasterDown { last: Some(last), silent } => {
+            format!("nothing heard from {last} for {} s", crate::des::timeline::seconds(*silent))
+        }
+        Why::Farewell { from } => format!("{from} said farewell"),
+        Why::Better { from, priority } => format!("{from} is better, with priority {priority}"),
+        Why::Tracked { what } => format!("{what} failed"),
+        Why::Recovered => String::from("the fault is gone"),
+        Why::Group => String::from("its sync group"),
+        Why::AddressLost { address } => format!("{address} was taken away"),
+        Why::Order => String::from("ordered"),
+        Why::Stop => String::from("it stops"),
+        Why::Reload => String::from("the configuration changed"),
+    }
+}
