@@ -28,6 +28,19 @@ impl TraceHash {
         self.bytes(&number.to_le_bytes());
     }
 
+    /// Takes in numbers.
+    pub fn numbers<const N: usize>(&mut self, numbers: [u64; N]) {
+        numbers.into_iter().for_each(|number| self.number(number));
+    }
+
+    /// Takes in an address.
+    pub fn address(&mut self, address: std::net::IpAddr) {
+        match address {
+            std::net::IpAddr::V4(address) => self.bytes(&address.octets()),
+            std::net::IpAddr::V6(address) => self.bytes(&address.octets()),
+        }
+    }
+
     /// Takes in the debug form of `thing`, without making a string of it.
     pub fn debug(&mut self, thing: &impl fmt::Debug) {
         use fmt::Write;

@@ -35,7 +35,7 @@ fn a_reload_with_another_priority_moves_the_address_and_cuts_no_client_off_for_l
     let mut cluster = settled();
     let config = cluster.board().borrow().nodes[0].config.clone();
     let began = cluster.now();
-    cluster.order(0, Input::Configure(Arc::new(Tweak::Priority(-80).apply(&config))));
+    cluster.order(0, Input::Configure(Arc::new(Tweak::Priority(-80).apply(&config, &config))));
     cluster.pass(Duration::from_secs(8));
     cluster.settled(1).unwrap();
     assert!(cluster.outage(began) <= Duration::from_millis(700), "{:?}", cluster.outage(began));

@@ -127,11 +127,14 @@ impl Instance {
                 self.arm(desk, RouterTimer::MasterDown, at);
             }
             Step::Accept => {
+                self.standing.delay_over = false;
                 self.disarm(desk, RouterTimer::Preempt);
                 self.accept(desk, advert);
             }
             Step::AcceptForNow => {
-                if !self.is_armed(desk, RouterTimer::Preempt) {
+                // Once is enough: the delays of a sync group's members end one after the other, and with a new one for each
+                // they would never all be over at once.
+                if !self.standing.delay_over && !self.is_armed(desk, RouterTimer::Preempt) {
                     let at = desk.now() + self.config.election.preempt_delay;
                     self.arm(desk, RouterTimer::Preempt, at);
                 }

@@ -45,7 +45,8 @@ impl Routers {
         }
         let members = self.together(id);
         let all = members.iter().filter_map(|member| self.instances.get(member)).all(|member| {
-            member.standing.wishes_master && matches!(member.role, Role::Backup | Role::Master)
+            (member.standing.wishes_master || member.standing.delay_over)
+                && matches!(member.role, Role::Backup | Role::Master)
         });
         if !all {
             self.at_desk(cx, id, |instance, desk| {
@@ -73,6 +74,7 @@ impl Routers {
                     instance.enter_backup(desk, Why::Group, Parting::Silent, at);
                 }
                 instance.standing.wishes_master = false;
+                instance.standing.delay_over = false;
             });
         }
     }

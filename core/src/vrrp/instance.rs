@@ -58,6 +58,8 @@ pub(super) struct Standing {
     pub(super) away: bool,
     /// It would be master, were it not for its sync group.
     pub(super) wishes_master: bool,
+    /// Its preemption delay is over, and its sync group is what it waits for.
+    pub(super) delay_over: bool,
     /// Make before break is under way.
     pub(super) leaving: Option<Leaving>,
 }

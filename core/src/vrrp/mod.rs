@@ -244,7 +244,11 @@ impl Routers {
             return;
         }
         match timer {
-            RouterTimer::MasterDown | RouterTimer::Preempt => self.on_silence(cx, id),
+            RouterTimer::MasterDown => self.on_silence(cx, id),
+            RouterTimer::Preempt => {
+                self.at_desk(cx, id, |instance, _| instance.standing.delay_over = true);
+                self.on_silence(cx, id);
+            }
             RouterTimer::AddressRetry => {
                 self.at_desk(cx, id, Instance::on_retry);
                 self.retry_receptions(cx);

@@ -127,6 +127,7 @@ impl Instance {
         // Computed with the new base: `assess` would shift the deadline a second time.
         self.assess(desk);
         if self.config.election.preempt_delay.is_zero() || !self.config.election.preempt {
+            self.standing.delay_over = false;
             self.disarm(desk, RouterTimer::Preempt);
         }
         self.complaints.clear();

@@ -42,6 +42,7 @@ impl Instance {
         self.silence(desk);
         self.complaints.clear();
         self.standing.wishes_master = true;
+        self.standing.delay_over = false;
         // Our own interval counts from now on (keepalived resets it only when it logs in detail; defect B3).
         self.clock.interval = self.config.election.interval;
         self.heard.farewell = None;
@@ -63,6 +64,7 @@ impl Instance {
     ) {
         let from = self.part(desk, parting, Role::Backup);
         self.standing.wishes_master = false;
+        self.standing.delay_over = false;
         self.arm(desk, RouterTimer::MasterDown, down_at);
         self.report(desk, from, why);
     }
@@ -71,6 +73,7 @@ impl Instance {
     pub(super) fn enter_fault(&mut self, desk: &mut Desk<'_, '_>, why: Why) {
         let from = self.part(desk, Parting::Farewell, Role::Fault);
         self.standing.wishes_master = false;
+        self.standing.delay_over = false;
         self.report(desk, from, why);
     }
 
@@ -79,6 +82,7 @@ impl Instance {
         let from = self.change(desk, Role::Init);
         self.silence(desk);
         self.standing.wishes_master = false;
+        self.standing.delay_over = false;
         self.tell_role(desk, from, why);
     }
 

@@ -3,15 +3,15 @@
 //! A fault with a duration undoes itself; overlapping faults of one kind count, so that any subset of a plan is a
 //! plan. Power loss, kill and stop bring their host back by themselves.
 
+use super::adversary::{Attack, Forgery};
 use super::lan::Trouble;
+use super::queue::Event;
 use super::shape::{Tweak, server_address};
-use super::world::{Event, World};
-use standfast_core::id::InstanceId;
-use standfast_core::input::{Errno, Input, Order};
-use standfast_core::time::Time;
+use super::truth::Flap;
+use super::world::World;
+use standfast_core::input::{Admin, Errno};
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// One thing that goes wrong, or that somebody does.
@@ -25,7 +25,7 @@ pub enum Fault {
     OneWay { from: usize, to: usize, lasts: Duration },
     /// Frames between two ports are lost.
     Cut { a: usize, b: usize, lasts: Duration },
-    /// Nobody hears this port, and it hears nobody.
+    /// Nobody hears this port, and it hears nobody, although its link has carrier.
     Isolate { port: usize, lasts: Duration },
     /// Nobody hears this port, but it hears all.
     Mute { port: usize, lasts: Duration },
@@ -33,8 +33,10 @@ pub enum Fault {
     Deafen { port: usize, lasts: Duration },
     /// The ports whose bit is set and the others do not hear each other.
     Split { side: u16, lasts: Duration },
-    /// The links of a port lose, double or delay frames.
+    /// The links of a port lose, double, delay, reorder, damage or filter frames.
     Trouble { port: usize, trouble: Trouble, lasts: Duration },
+    /// What is sent from and to a port is held back, then released all at once.
+    Clog { port: usize, lasts: Duration },
     /// Carrier is lost.
     LinkDown { host: usize, lasts: Duration },
     /// The host loses power; it boots again.
@@ -49,6 +51,14 @@ pub enum Fault {
     Reload { host: usize, to: Tweak },
     /// Other software takes the addresses of the virtual routers away.
     TakeAddresses { host: usize },
+    /// An operator adds the virtual addresses by hand, and removes them later.
+    AddAddresses { host: usize, lasts: Duration },
+    /// The interface is made anew, under another number.
+    Renumber { host: usize },
+    /// The clock runs fast, or slow, by so many parts per million.
+    Drift { host: usize, ppm: i32, lasts: Duration },
+    /// The daemon wakes up late, by up to `by`.
+    SlowCpu { host: usize, by: Duration, lasts: Duration },
     /// The kernel refuses address requests.
     Refuse { host: usize, errno: Errno, lasts: Duration },
     /// The kernel answers late.
@@ -59,18 +69,29 @@ pub enum Fault {
     BlindKernel { host: usize, lasts: Duration },
     /// The scripts of a host fail.
     ScriptFails { host: usize, lasts: Duration },
+    /// The scripts of a host fail and pass in turns, at the very edge of `rise` and `fall`.
+    ScriptFlaps { host: usize, flap: Flap, lasts: Duration },
+    /// Answers of a host's checks come after it has given up on them.
+    SlowChecks { host: usize, lasts: Duration },
     /// A server refuses connections.
     ServerDies { server: SocketAddr, lasts: Duration },
     /// A server accepts and says nothing.
     ServerHangs { server: SocketAddr, lasts: Duration },
+    /// A server answers just in time.
+    ServerTrickles { server: SocketAddr, lasts: Duration },
+    /// A server fails and passes in turns, at the very edge of `rise` and `fall`.
+    ServerFlaps { server: SocketAddr, flap: Flap, lasts: Duration },
+    /// An operator takes a server of a host's pools out, and back in later.
+    Admin { host: usize, server: SocketAddr, admin: Admin, lasts: Duration },
+    /// An operator changes the weight of a server, and back later.
+    Weight { host: usize, server: SocketAddr, weight: u16, lasts: Duration },
+    /// Somebody on the segment attacks.
+    Attack { what: Forgery, every: Duration, lasts: Duration },
     /// An operator sends the host's virtual routers away, and calls them back.
     Resign { host: usize, back: Duration },
     /// The timeline's own mark: nothing happens.
     Note(String),
 }
-
-/// So long after a failed start of a daemon it is tried again.
-const AGAIN: Duration = Duration::from_millis(500);
 
 impl Fault {
     /// How long until it undoes itself; `None` when there is nothing to undo.
@@ -84,7 +105,18 @@ impl Fault {
             | Fault::Deafen { lasts, .. }
             | Fault::Split { lasts, .. }
             | Fault::Trouble { lasts, .. }
+            | Fault::Clog { lasts, .. }
             | Fault::LinkDown { lasts, .. }
+            | Fault::AddAddresses { lasts, .. }
+            | Fault::Drift { lasts, .. }
+            | Fault::SlowCpu { lasts, .. }
+            | Fault::ScriptFlaps { lasts, .. }
+            | Fault::SlowChecks { lasts, .. }
+            | Fault::ServerTrickles { lasts, .. }
+            | Fault::ServerFlaps { lasts, .. }
+            | Fault::Admin { lasts, .. }
+            | Fault::Weight { lasts, .. }
+            | Fault::Attack { lasts, .. }
             | Fault::Pause { lasts, .. }
             | Fault::Refuse { lasts, .. }
             | Fault::SlowKernel { lasts, .. }
@@ -97,7 +129,9 @@ impl Fault {
             | Fault::Kill { back, .. }
             | Fault::Stop { back, .. }
             | Fault::Resign { back, .. } => Some(*back),
-            Fault::Reload { .. } | Fault::TakeAddresses { .. } | Fault::Note(_) => None,
+            Fault::Reload { .. } | Fault::TakeAddresses { .. } | Fault::Renumber { .. } | Fault::Note(_) => {
+                None
+            }
         }
     }
 
@@ -117,14 +151,19 @@ impl fmt::Display for Fault {
 impl World {
     /// Does `fault` now, and plans its end.
     pub fn inflict(&mut self, fault: &Fault) {
-        self.trace.hash(self.now, usize::from(u8::MAX), 1).debug(fault);
-        self.trace.say(self.now, None, format_args!("{fault}"));
-        self.story.fault(self.now, fault, true);
-        self.toggle(fault, true);
+        self.begin(fault);
         if let Some(lasts) = fault.lasts() {
             let at = self.now + lasts;
             self.queue.push(at, Event::Undo(Box::new(fault.clone())));
         }
+    }
+
+    /// Does `fault` now; its end is up to the caller.
+    pub(crate) fn begin(&mut self, fault: &Fault) {
+        self.trace.hash(self.now, usize::from(u8::MAX), 1).debug(fault);
+        self.trace.say(self.now, None, format_args!("{fault}"));
+        self.story.fault(self.now, fault, true);
+        self.toggle(fault, true);
     }
 
     /// Ends `fault`.
@@ -135,44 +174,105 @@ impl World {
     }
 
     fn toggle(&mut self, fault: &Fault, begins: bool) {
-        let ports = self.lan.ports();
         match fault {
-            Fault::OneWay { from, to, .. } => self.lan.cut(*from, *to, begins),
-            Fault::Cut { a, b, .. } => {
-                self.lan.cut(*a, *b, begins);
-                self.lan.cut(*b, *a, begins);
-            }
-            Fault::Isolate { port, .. } => self.cut_port(*port, true, true, begins),
-            Fault::Mute { port, .. } => self.cut_port(*port, true, false, begins),
-            Fault::Deafen { port, .. } => self.cut_port(*port, false, true, begins),
-            Fault::Split { side, .. } => {
-                for (a, b) in (0..ports).flat_map(|a| (0..ports).map(move |b| (a, b))) {
-                    if (side >> a) & 1 != (side >> b) & 1 {
-                        self.lan.cut(a, b, begins);
-                    }
-                }
-            }
-            Fault::Trouble { port, trouble, .. } => self.lan.trouble(*port, *trouble, begins),
+            Fault::OneWay { .. }
+            | Fault::Cut { .. }
+            | Fault::Isolate { .. }
+            | Fault::Mute { .. }
+            | Fault::Deafen { .. }
+            | Fault::Split { .. }
+            | Fault::Trouble { .. }
+            | Fault::Clog { .. } => self.toggle_wire(fault, begins),
             Fault::LinkDown { host, .. } => self.plug(*host, !begins),
             Fault::PowerLoss { host, .. } if begins => self.power_loss(*host),
             Fault::Kill { host, .. } if begins => self.kill(*host),
             Fault::Stop { host, .. } if begins => self.stop(*host),
             Fault::PowerLoss { host, .. } | Fault::Kill { host, .. } | Fault::Stop { host, .. } => {
-                self.start(*host)
+                self.start(*host);
             }
             Fault::Pause { host, .. } if begins => self.freeze(*host),
             Fault::Pause { host, .. } => self.thaw(*host),
             Fault::Reload { host, to } => self.reload(*host, *to),
             Fault::TakeAddresses { host } => self.take_addresses(*host),
+            Fault::AddAddresses { host, .. } => self.add_addresses(*host, begins),
+            Fault::Renumber { host } => self.renumber(*host),
+            Fault::Drift { host, ppm, .. } => self.drift(*host, if begins { *ppm } else { 0 }),
+            Fault::SlowCpu { host, by, .. } => {
+                self.watch.sleepy = true;
+                let slow = &mut self.hosts[*host].machine.slow;
+                if begins {
+                    slow.push(*by);
+                } else {
+                    slow.retain(|other| other != by);
+                }
+            }
             Fault::Refuse { .. }
             | Fault::SlowKernel { .. }
             | Fault::MuteKernel { .. }
             | Fault::BlindKernel { .. } => self.kernel_mood(fault, begins),
-            Fault::ScriptFails { host, .. } => self.truth.script_fails(*host, begins),
-            Fault::ServerDies { server, .. } => self.truth.server_dies(*server, begins),
-            Fault::ServerHangs { server, .. } => self.truth.server_hangs(*server, begins),
             Fault::Resign { host, .. } => self.resign(*host, begins),
-            Fault::Note(_) => {}
+            Fault::ScriptFails { .. }
+            | Fault::ScriptFlaps { .. }
+            | Fault::SlowChecks { .. }
+            | Fault::ServerDies { .. }
+            | Fault::ServerHangs { .. }
+            | Fault::ServerTrickles { .. }
+            | Fault::ServerFlaps { .. }
+            | Fault::Admin { .. }
+            | Fault::Weight { .. } => self.toggle_check(fault, begins),
+            Fault::Attack { what, every, lasts } if begins => {
+                self.attack(Attack { what: *what, every: *every, until: self.now + *lasts });
+            }
+            Fault::Attack { .. } | Fault::Note(_) => {}
+        }
+    }
+
+    fn toggle_wire(&mut self, fault: &Fault, begins: bool) {
+        let ports = self.lan.ports();
+        if let Fault::OneWay { from, to, .. } = fault {
+            self.lan.cut(*from, *to, begins);
+        } else if let Fault::Cut { a, b, .. } = fault {
+            self.lan.cut(*a, *b, begins);
+            self.lan.cut(*b, *a, begins);
+        } else if let Fault::Isolate { port, .. } = fault {
+            self.cut_port(*port, true, true, begins);
+        } else if let Fault::Mute { port, .. } = fault {
+            self.cut_port(*port, true, false, begins);
+        } else if let Fault::Deafen { port, .. } = fault {
+            self.cut_port(*port, false, true, begins);
+        } else if let Fault::Trouble { port, trouble, .. } = fault {
+            self.lan.trouble(*port, *trouble, begins);
+        } else if let Fault::Clog { port, .. } = fault {
+            self.clog(*port, begins);
+        } else if let Fault::Split { side, .. } = fault {
+            for (a, b) in (0..ports).flat_map(|a| (0..ports).map(move |b| (a, b))) {
+                if (side >> a) & 1 != (side >> b) & 1 {
+                    self.lan.cut(a, b, begins);
+                }
+            }
+        }
+    }
+
+    fn toggle_check(&mut self, fault: &Fault, begins: bool) {
+        if let Fault::ScriptFails { host, .. } = fault {
+            self.truth.script_fails(*host, begins);
+        } else if let Fault::ScriptFlaps { host, flap, .. } = fault {
+            self.truth.script_flaps(*host, begins.then_some(*flap));
+        } else if let Fault::SlowChecks { host, .. } = fault {
+            let slow = &mut self.hosts[*host].machine.slow_checks;
+            *slow = if begins { *slow + 1 } else { slow.saturating_sub(1) };
+        } else if let Fault::ServerDies { server, .. } = fault {
+            self.truth.server_dies(*server, begins);
+        } else if let Fault::ServerHangs { server, .. } = fault {
+            self.truth.server_hangs(*server, begins);
+        } else if let Fault::ServerTrickles { server, .. } = fault {
+            self.truth.server_trickles(*server, begins);
+        } else if let Fault::ServerFlaps { server, flap, .. } = fault {
+            self.truth.server_flaps(*server, begins.then_some(*flap));
+        } else if let Fault::Admin { host, server, admin, .. } = fault {
+            self.order_server(*host, *server, if begins { *admin } else { Admin::Ready });
+        } else if let Fault::Weight { host, server, weight, .. } = fault {
+            self.order_weight(*host, *server, begins.then_some(*weight));
         }
     }
 
@@ -206,82 +306,5 @@ impl World {
                 self.dump(*host);
             }
         }
-    }
-
-    fn take_addresses(&mut self, host: usize) {
-        let marked = self.hosts[host].kernel.addresses.iter().filter(|(_, held)| held.marked);
-        let marked: Vec<_> = marked.map(|((on, address), _)| (*on, *address)).collect();
-        for (on, address) in marked {
-            let notice = self.hosts[host].kernel.take_away(on, address);
-            self.addresses_changed(host);
-            if let Some(notice) = notice {
-                self.notify(host, notice);
-            }
-        }
-    }
-
-    fn resign(&mut self, host: usize, begins: bool) {
-        let ids: Vec<InstanceId> = self.hosts[host].config.instances.keys().copied().collect();
-        for id in ids {
-            let order = if begins { Order::Resign(id) } else { Order::Rejoin(id) };
-            self.feed(host, Input::Order(order));
-        }
-    }
-
-    fn reload(&mut self, host: usize, to: Tweak) {
-        let new = Arc::new(to.apply(&self.hosts[host].first));
-        let same = new == self.hosts[host].config;
-        self.hosts[host].config = new.clone();
-        if same {
-            self.expect_nothing = true;
-        }
-        self.feed(host, Input::Configure(new));
-        self.expect_nothing = false;
-    }
-
-    /// Cuts the power of `host`: its process and its virtual addresses are gone at once.
-    pub fn power_loss(&mut self, host: usize) {
-        let h = &mut self.hosts[host];
-        h.powered = false;
-        h.process = None;
-        h.kernel.power_loss();
-        h.neighbours.clear();
-        self.addresses_changed(host);
-    }
-
-    /// Kills the daemon of `host`: its kernel keeps what it holds.
-    pub fn kill(&mut self, host: usize) {
-        let h = &mut self.hosts[host];
-        h.killed |= h.process.is_some();
-        h.process = None;
-    }
-
-    /// Lets the daemon of `host` stop; nobody starts it again.
-    pub fn stop_for_good(&mut self, host: usize) {
-        self.stop(host);
-    }
-
-    /// Asks the daemon of `host` to stop.
-    pub fn stop(&mut self, host: usize) {
-        self.feed(host, Input::Stop);
-    }
-
-    /// Starts the daemon of `host`, powering the host if need be; waits for one that is just stopping.
-    pub fn start(&mut self, host: usize) {
-        self.hosts[host].powered = true;
-        match &self.hosts[host].process {
-            Some(process) if process.stopping => {
-                let again = Fault::Stop { host, back: Duration::ZERO };
-                self.queue.push(self.now + AGAIN, Event::Undo(Box::new(again)));
-            }
-            Some(_) => {}
-            None => self.launch(host),
-        }
-    }
-
-    /// Is `at` past?
-    #[must_use]
-    pub fn is_past(&self, at: Time) -> bool {
-        self.now > at
     }
 }

@@ -3,20 +3,23 @@
 //! The process may be absent, running or frozen; the kernel goes on without it. What is kept per process is what an
 //! observer can see (roles told, sockets open, views published), never the node's inside.
 
+use super::clock::Clock;
 use super::kernel::Kernel;
-use super::shape::RouterKey;
+use super::shape::{RouterKey, Tweak};
 use crate::flight::Flown;
 use ipnet::IpNet;
+use standfast_core::balance::pick::Picker;
 use standfast_core::balance::view::PoolView;
 use standfast_core::config::model::{Config, Version};
 use standfast_core::event::Role;
-use standfast_core::id::{CheckId, FrontendId, InstanceId, Interface, PoolId, Ticket};
-use standfast_core::input::Input;
+use standfast_core::id::{CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId, Ticket};
+use standfast_core::input::{Admin, Input};
 use standfast_core::rng::Rng;
 use standfast_core::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The most inputs that wait for a frozen process; what comes after them is lost, as with a full socket buffer.
 pub const MAX_WAITING: usize = 512;
@@ -46,8 +49,55 @@ pub struct Host {
     pub rng: Rng,
     /// Frames of its segments do not reach it or leave it, and it has no carrier: a count of overlapping faults.
     pub unplugged: u32,
+    /// Clock, processor, numbers of interfaces.
+    pub machine: Machine,
+}
+
+/// What a host is, besides its kernel.
+#[derive(Debug)]
+pub struct Machine {
+    /// Its clock, which is what its node is fed.
+    pub clock: Clock,
+    /// The daemon wakes up late, by up to the last of these.
+    pub slow: Vec<Duration>,
+    /// Answers of checks come after the daemon has given up on them: a count of overlapping faults.
+    pub slow_checks: u32,
     /// Its last daemon was killed, not stopped.
     pub killed: bool,
+    /// When it was told of another configuration last.
+    pub reloaded: Option<Time>,
+    /// How its configuration was changed last.
+    pub tweak: Option<Tweak>,
+    /// Interfaces that have another number now than at first.
+    pub numbers: BTreeMap<Interface, Interface>,
+}
+
+impl Machine {
+    /// A machine whose clock reads `reading` at the world's origin.
+    #[must_use]
+    pub fn new(reading: Time) -> Machine {
+        Machine {
+            clock: Clock::new(reading),
+            slow: Vec::new(),
+            slow_checks: 0,
+            killed: false,
+            reloaded: None,
+            tweak: None,
+            numbers: BTreeMap::new(),
+        }
+    }
+
+    /// The present number of the interface on `segment`.
+    #[must_use]
+    pub fn numbered(&self, segment: Interface) -> Interface {
+        self.numbers.get(&segment).copied().unwrap_or(segment)
+    }
+
+    /// The segment of the interface that has the number `on` now.
+    #[must_use]
+    pub fn segment(&self, on: Interface) -> Interface {
+        self.numbers.iter().find(|(_, now)| **now == on).map_or(on, |(first, _)| *first)
+    }
 }
 
 /// A running, or frozen, daemon.
@@ -55,8 +105,8 @@ pub struct Host {
 pub struct Process {
     /// The real node.
     pub node: Flown,
-    /// The one wake-up that counts.
-    pub wake: u64,
+    /// The one wake-up that counts, and when it is.
+    pub wake: (u64, Option<Time>),
     /// Since when it is frozen, and the inputs that wait.
     pub frozen: Option<(Time, VecDeque<Input<'static>>)>,
     /// It was told to stop.
@@ -72,18 +122,81 @@ pub struct Seen {
     pub roles: BTreeMap<InstanceId, Role>,
     /// Receptions that are open.
     pub receives: BTreeSet<(Interface, IpAddr)>,
-    /// Checks that run.
-    pub running: BTreeMap<CheckId, Ticket>,
+    /// Checks that run, and all that is known of them.
+    pub checks: BTreeMap<CheckId, CheckSeen>,
     /// Listening sides that are open.
     pub listening: BTreeSet<FrontendId>,
-    /// Views published.
+    /// Views published, and the data plane that uses them.
     pub views: BTreeMap<PoolId, Arc<PoolView>>,
-    /// VRIDs whose last advertisement was a farewell.
-    pub farewell: BTreeSet<u8>,
+    /// VRIDs whose last advertisement was a farewell, by family.
+    pub farewell: BTreeSet<(u8, bool)>,
+    /// The newest farewell heard, by sender and VRID.
+    pub farewells_heard: BTreeMap<(usize, u8), u64>,
     /// Instances ordered to resign.
     pub resigned: BTreeSet<InstanceId>,
     /// Since it was thawed: when, adverts sent per VRID, until it was heard to yield.
     pub thawed: Option<Thawed>,
+    /// The last request for each address: its ticket, and whether to own it.
+    pub asked: BTreeMap<(Interface, IpNet), (Ticket, bool)>,
+    /// The last advertisement that a virtual router must have believed.
+    pub believed: BTreeMap<InstanceId, Believed>,
+    /// The data plane: what it picks by.
+    pub traffic: BTreeMap<PoolId, DataPlane>,
+    /// What an operator has ordered of servers.
+    pub admin: BTreeMap<ServerId, Admin>,
+    /// Addresses that the kernel held before this process, and of which it has not spoken yet; `None` before its first
+    /// dump.
+    pub leftovers: Option<BTreeSet<IpNet>>,
+    /// What the pace of checks depends on.
+    pub pace: Pace,
+}
+
+/// What the pace of checks depends on.
+#[derive(Clone, Debug, Default)]
+pub struct Pace {
+    /// The input that is being handled is a tick.
+    pub ticking: bool,
+    /// Something has moved the schedule: a reload, an order, a freeze.
+    pub disturbed: bool,
+    /// When the first run of each server's check began, by the host's clock.
+    pub first_starts: Vec<Time>,
+}
+
+/// What can be seen of a check.
+#[derive(Debug, Default)]
+pub struct CheckSeen {
+    /// The run in flight.
+    pub running: Option<Ticket>,
+    /// When the last run began, by the host's clock, unless something has moved the schedule since.
+    pub started: Option<Time>,
+    /// When the last run ended, by the host's clock.
+    pub ended: Option<Time>,
+    /// Outcomes in a row, and of which kind.
+    pub row: (bool, u32),
+    /// The verdict told last; `None` before the first, and after whatever starts the counter anew.
+    pub up: Option<bool>,
+}
+
+/// An advertisement that a backup must have believed.
+#[derive(Clone, Copy, Debug)]
+pub struct Believed {
+    /// When it came, by the host's clock.
+    pub at: Time,
+    /// Its priority.
+    pub priority: u8,
+    /// The interval that it named.
+    pub interval: Duration,
+}
+
+/// What the data plane of a host has of a pool.
+#[derive(Debug)]
+pub struct DataPlane {
+    /// The view that it picks by.
+    pub view: Arc<PoolView>,
+    /// The real picker.
+    pub picker: Picker,
+    /// Picks since this view came, by server; no more than [`super::traffic::WINDOW`] rounds.
+    pub picks: Vec<u32>,
 }
 
 /// What a process did since it was thawed from a long pause.
@@ -141,9 +254,9 @@ impl Host {
         self.powered && self.kernel.addresses.keys().any(|(_, held)| held.addr() == address)
     }
 
-    /// When the node wants to be woken.
+    /// What its clock reads at `world`.
     #[must_use]
-    pub fn deadline(&self) -> Option<Time> {
-        self.awake().and_then(|process| process.node.deadline()).map(|(at, _)| at)
+    pub fn read(&self, world: Time) -> Time {
+        self.machine.clock.read(world)
     }
 }

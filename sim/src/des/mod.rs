@@ -5,15 +5,23 @@
 //! `world` moves time, `host` and `kernel` carry out what nodes ask for, `lan` carries frames, `truth` knows which
 //! checks pass, `invariant` judges, `shrink` makes a failing plan small, `scenario` runs scripted stories.
 
+pub mod adversary;
 pub mod client;
+pub mod clock;
 mod connection;
+mod drill;
 pub mod fault;
+mod feed;
+mod frames;
 pub mod host;
 pub mod invariant;
 pub mod kernel;
 pub mod lan;
+pub mod marks;
 pub mod perform;
 pub mod plan;
+mod power;
+mod queue;
 pub mod report;
 pub mod run;
 pub mod scenario;
@@ -24,5 +32,7 @@ pub mod shrink;
 pub mod table;
 pub mod timeline;
 pub mod trace;
+pub mod traffic;
 pub mod truth;
+pub mod tweak;
 pub mod world;

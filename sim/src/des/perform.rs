@@ -3,15 +3,19 @@
 //! Exhaustive over actions: a new one does not compile until the simulator knows it.
 
 use super::connection::Stand;
-use super::host::Process;
+use super::host::{Host, Process};
 use super::invariant;
 use super::kernel::Request;
-use super::lan::{Body, Frame};
-use super::world::{Canary, Event, World};
+use super::lan::Body;
+use super::marks::Mark;
+use super::queue::Event;
+use super::settled;
+use super::shape::RouterKey;
+use super::world::{Canary, World};
 use ipnet::IpNet;
 use standfast_core::action::Action;
 use standfast_core::config::model::Probe;
-use standfast_core::event::Event as Told;
+use standfast_core::event::{Event as Told, Role, Why};
 use standfast_core::id::{CheckId, Interface, Ticket};
 use standfast_core::input::{CheckCode, Errno, Input, KernelNotice, Outcome};
 use standfast_core::time::Time;
@@ -19,8 +23,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The most actions that one input may cause, whatever it is.
-pub const MAX_ACTIONS: usize = 10_000;
+/// An answer that comes too late does so by this much more than the core waits for the longest.
+const TOO_LATE: Duration = Duration::from_millis(3_200);
 /// Answers that need no work arrive after this time.
 const PROMPT: Duration = Duration::from_micros(100);
 
@@ -40,18 +44,17 @@ impl World {
     pub(crate) fn carry_out(&mut self, host: usize) {
         let mut count = 0;
         let mut stopped = false;
-        let now = self.now;
+        let now = self.hosts[host].read(self.now);
         while let Some(action) = self.hosts[host].process.as_mut().and_then(|process| process.node.poll(now))
         {
             count += 1;
-            if count > MAX_ACTIONS {
-                return self
-                    .fail("A22", format!("n{} wants more than {MAX_ACTIONS} actions at once", host + 1));
-            }
             self.note(host, &action);
             invariant::on_action(self, host, &action);
             stopped |= matches!(action, Action::Stopped);
             self.perform(host, action);
+        }
+        if count > 0 {
+            invariant::actions_are_bounded(self, host, count);
         }
         if stopped {
             self.hosts[host].process = None;
@@ -63,13 +66,7 @@ impl World {
 
     fn note(&mut self, host: usize, action: &Action) {
         let now = self.now;
-        if let Action::Advertise { to, payload, .. } = action {
-            let hash = self.trace.hash(now, host, 2);
-            hash.bytes(payload);
-            hash.debug(to);
-        } else {
-            self.trace.hash(now, host, 3).debug(action);
-        }
+        self.digest(host, action);
         if self.trace.in_words() {
             match action {
                 Action::Advertise { to, payload, .. } => {
@@ -100,12 +97,52 @@ impl World {
         }
     }
 
+    /// What the trace hash takes in of an action: all that the outside can tell, without making words of it.
+    fn digest(&mut self, host: usize, action: &Action) {
+        let hash = self.trace.hash(self.now, host, 2);
+        match action {
+            Action::Advertise { to, payload, .. } => {
+                hash.bytes(payload);
+                hash.address(*to);
+            }
+            Action::Receive { ticket, on, at, open } => {
+                hash.numbers([3, ticket.0, on.0.into(), (*open).into()]);
+                hash.address(*at);
+            }
+            Action::Address { ticket, on, address, own, lease, how: _ } => {
+                let lease = lease.map_or(0, |lease| lease.as_secs());
+                hash.numbers([4, ticket.0, on.0.into(), (*own).into(), lease, address.prefix_len().into()]);
+                hash.address(address.addr());
+            }
+            Action::Announce { on, address } => {
+                hash.numbers([5, on.0.into()]);
+                hash.address(*address);
+            }
+            Action::Check { check, ticket, probe: _, within } => {
+                hash.numbers([6, check.0.into(), ticket.0, within.as_secs(), within.subsec_nanos().into()]);
+            }
+            Action::Cancel { ticket } => hash.numbers([7, ticket.0]),
+            Action::Script { ticket, argv, user: _ } => hash.numbers([8, ticket.0, argv.len() as u64]),
+            Action::Listen { ticket, frontend, open } => {
+                hash.numbers([9, ticket.0, frontend.id.0.into(), (*open).into()]);
+            }
+            Action::Publish { pool, view } => {
+                let servers = view.iter().flat_map(|view| &view.servers);
+                hash.numbers([10, pool.0.into(), view.as_ref().map_or(0, |view| view.version)]);
+                servers.for_each(|server| {
+                    hash.number(u64::from(server.usable) << 32 | u64::from(server.weight))
+                });
+            }
+            Action::Event(event) => hash.debug(event),
+            Action::Stopped => hash.number(11),
+        }
+    }
+
     fn perform(&mut self, host: usize, action: Action) {
         match action {
             Action::Advertise { on, from, to, hops, payload } => {
-                let body = Body::Advert { from, to, hops, payload: payload.into() };
-                self.watch.last_advert = Some(Frame { sender: host, on, body: body.clone() });
-                self.send(host, on, body);
+                let on = self.hosts[host].machine.segment(on);
+                self.send(host, on, Body::Advert { from, to, hops, payload: payload.into() });
             }
             Action::Receive { ticket, on, at, open } => {
                 self.seen(host, |process| {
@@ -118,16 +155,20 @@ impl World {
                 self.done(host, ticket, Ok(()));
             }
             Action::Address { ticket, on, address, own, lease, how: _ } => {
-                let request = Request { ticket, on, address, own, lease };
+                let request = Box::new(Request { ticket, on, address, own, lease });
+                self.seen(host, |process| {
+                    process.seen.asked.insert((on, address), (ticket, own));
+                });
                 let at = self.hosts[host].kernel.turn(self.now, self.setting.apply);
                 let generation = self.hosts[host].generation;
                 self.queue.push(at, Event::Apply { host, generation, request });
             }
-            Action::Announce { on, address } => self.send(host, on, Body::Announce(address)),
+            Action::Announce { on, address } => {
+                let on = self.hosts[host].machine.segment(on);
+                self.send(host, on, Body::Announce(address));
+            }
             Action::Check { check, ticket, probe, within } => self.check(host, check, ticket, &probe, within),
-            Action::Cancel { ticket } => self.seen(host, |process| {
-                process.seen.running.retain(|_, running| *running != ticket);
-            }),
+            Action::Cancel { ticket: _ } => {}
             Action::Script { ticket, argv: _, user: _ } => self.done(host, ticket, Ok(())),
             Action::Listen { ticket, frontend, open } => {
                 let id = frontend.id;
@@ -140,12 +181,19 @@ impl World {
                 });
                 self.done(host, ticket, Ok(()));
             }
-            Action::Publish { pool, view } => self.seen(host, |process| {
-                match view {
-                    Some(view) => process.seen.views.insert(pool, view),
-                    None => process.seen.views.remove(&pool),
-                };
-            }),
+            Action::Publish { pool, view } => {
+                let usable = view.iter().flat_map(|view| &view.servers).any(|server| server.usable);
+                if view.as_ref().is_some_and(|view| !view.servers.is_empty()) && !usable {
+                    self.mark(Mark::AllServersDown);
+                }
+                self.seen(host, |process| {
+                    match view {
+                        Some(view) => process.seen.views.insert(pool, view),
+                        None => process.seen.views.remove(&pool),
+                    };
+                });
+                self.spread(host, pool);
+            }
             Action::Event(event) => self.told(host, &event),
             Action::Tell { .. } | Action::Stopped => {}
         }
@@ -178,12 +226,50 @@ impl World {
             };
         }
         let generation = h.generation;
-        self.seen(host, |process| {
-            process.seen.running.insert(check, ticket);
-        });
-        let at = self.now + outcome.took;
+        let late = if h.machine.slow_checks > 0 { within + TOO_LATE } else { Duration::ZERO };
+        let at = self.now + outcome.took + late;
         let input = Box::new(Input::Checked { check, ticket, outcome });
         self.queue.push(at, Event::Feed { host, generation, input });
+    }
+
+    /// Rare states that a change of role makes.
+    fn mark_role(&mut self, host: usize, event: &Told) {
+        let Told::Role { instance, to, why, priority, .. } = event else { return };
+        if let (Role::Backup, Why::Better { priority: theirs, .. }) = (to, why)
+            && theirs == priority
+        {
+            self.mark(Mark::TieByAddress);
+        }
+        let h = &self.hosts[host];
+        let Some(config) = h.config.instances.get(instance) else { return };
+        if let (Role::Master, Some(takeovers)) = (to, &mut self.watch.takeovers) {
+            takeovers.push((host, RouterKey::of(config)));
+        }
+        if *to == Role::Fault && *why != Why::Group {
+            let mut groups = h.config.groups.values();
+            if groups.any(|group| group.members.len() > 1 && group.members.contains(instance)) {
+                self.mark(Mark::GroupMemberInFault);
+            }
+        } else if *to == Role::Master {
+            let key = RouterKey::of(config);
+            let lately = config.election.interval * 4;
+            let reloaded = |other: &Host| {
+                other.machine.reloaded.is_some_and(|at| at > Time::ZERO && self.now.since(at) < lately)
+            };
+            let during = self.hosts.iter().any(reloaded);
+            let masters = self.hosts.iter().filter(|other| other.role(&key) == Some(Role::Master)).count();
+            let rivals = (0..self.hosts.len()).filter(|other| *other != host);
+            let mine = settled::expected(self, host, &key);
+            let mut equals = rivals.filter(|other| settled::expected(self, *other, &key) == mine);
+            let equal = mine.is_some() && equals.next().is_some();
+            let reached = [
+                (during, Mark::TakeoverDuringReload),
+                (equal, Mark::EqualPriorities),
+                (masters >= 2, Mark::TwoMasters),
+                (masters >= 3, Mark::ThreeMasters),
+            ];
+            self.watch.marks.extend(reached.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark));
+        }
     }
 
     fn told(&mut self, host: usize, event: &Told) {
@@ -197,6 +283,7 @@ impl World {
                     thawed.stale.remove(instance);
                 }
             });
+            self.mark_role(host, event);
         }
         self.story.told(self.now, host, event);
     }
@@ -206,6 +293,9 @@ impl World {
         if !self.hosts[host].powered {
             return;
         }
+        if self.hosts[host].kernel.mood.refuses.contains(&Errno(105)) && self.is_taking_over(host) {
+            self.mark(Mark::RefusedInTakeover);
+        }
         let h = &mut self.hosts[host];
         let (result, notice) = h.kernel.apply(self.now, request);
         let held = h.kernel.addresses.get(&(request.on, request.address)).copied();
@@ -214,7 +304,7 @@ impl World {
             && self.setting.canary != Some(Canary::EndlessLeases)
         {
             let (on, address, renewal) = (request.on, request.address, held.renewal);
-            self.queue.push(ends, Event::LeaseEnds { host, on, address, renewal });
+            self.queue.push(ends, Event::LeaseEnds { host, held: Box::new((on, address)), renewal });
         }
         if notice.is_some() {
             self.addresses_changed(host);
@@ -224,6 +314,13 @@ impl World {
         }
         if let Some(notice) = notice {
             self.notify(host, notice);
+        }
+        let asked = self.hosts[host]
+            .process
+            .as_ref()
+            .and_then(|process| process.seen.asked.get(&(request.on, request.address)).copied());
+        if asked.is_some_and(|(ticket, own)| ticket != request.ticket && own != request.own) {
+            self.mark(Mark::DoneAfterChangedBack);
         }
         if self.hosts[host].kernel.mood.mute == 0 {
             self.done(host, request.ticket, result);
@@ -263,17 +360,6 @@ impl World {
                 let holders = self.holders(address);
                 self.story.holders(self.now, address, &holders);
             }
-        }
-    }
-
-    /// Right after a wake-up the next deadline must lie ahead.
-    pub(crate) fn no_busy_loop(&mut self, host: usize) {
-        if let Some(at) = self.hosts[host].deadline()
-            && at <= self.now
-        {
-            let key = self.hosts[host].awake().and_then(|process| process.node.deadline());
-            let key = key.map(|(_, key)| key.to_string()).unwrap_or_default();
-            self.fail("A22", format!("n{} wants to be woken again at once, for {key}", host + 1));
         }
     }
 

@@ -3,11 +3,13 @@
 //! Swarm testing: each plan draws a random subset of the fault kinds and a weight from 1 to 100 for each, so that
 //! rare combinations are common in some runs. Durations are drawn around the cluster's own times.
 
+use super::adversary::Forgery;
 use super::fault::Fault;
 use super::lan::Trouble;
-use super::shape::{Shape, Tweak};
+use super::shape::{RouterShape, Shape, Tweak, server_address};
+use super::truth::Flap;
 use super::world::Canary;
-use standfast_core::input::Errno;
+use standfast_core::input::{Admin, Errno};
 use standfast_core::rng::{Rng, Seed};
 use standfast_core::time::Time;
 use std::time::Duration;
@@ -72,11 +74,15 @@ pub enum Drill {
     ScriptFails,
     /// Other software takes its addresses away.
     TakeAddresses,
-    /// A restart of the better half: nothing at first.
+    /// A server dies, or hangs.
+    ServerOutage,
+    /// The scripts of all nodes fail.
+    SharedOutage,
+    /// Nothing.
     Nothing,
 }
 
-const DRILLS: [Drill; 8] = [
+const DRILLS: [Drill; 10] = [
     Drill::PowerLoss,
     Drill::Kill,
     Drill::Stop,
@@ -84,10 +90,25 @@ const DRILLS: [Drill; 8] = [
     Drill::LinkDown,
     Drill::ScriptFails,
     Drill::TakeAddresses,
+    Drill::ServerOutage,
+    Drill::SharedOutage,
     Drill::Nothing,
 ];
 
-const KINDS: usize = 23;
+/// Clusters with more virtual routers than this have a shorter run.
+const MANY: usize = 20;
+/// Kinds of faults: of the wire, of hosts, of what checks see, of configurations and orders, attacks.
+const WIRE: usize = 15;
+const HOST: usize = 16;
+const CHECKS: usize = 6;
+const WORDS: usize = 5;
+const ATTACKS: usize = 4;
+const KINDS: usize = WIRE + HOST + CHECKS + WORDS + ATTACKS;
+
+/// Most runs are short: about so many events of a storm.
+const SHORT: u64 = 900;
+/// Some are long.
+const LONG: u64 = 8_000;
 
 impl Plan {
     /// The plan of `seed`.
@@ -96,16 +117,17 @@ impl Plan {
         let root = Rng::new(Seed(seed));
         let shape = Shape::draw(&mut root.fork(1));
         let mut rng = root.fork(2);
-        let slowest = shape.routers.iter().map(super::shape::RouterShape::slowest).max().unwrap_or_default();
-        let storm = (slowest * 60).clamp(Duration::from_secs(15), Duration::from_secs(200));
+        let slowest = shape.routers.iter().map(RouterShape::slowest).max().unwrap_or_default();
+        let is_long = rng.chance(20);
         let weights = weights(&mut rng);
         let clients = 1 + usize::from(rng.chance(500));
-        let count = rng.below(MAX_FAULTS);
+        let storm = storm(&shape, slowest, if is_long { LONG } else { SHORT });
+        let count = rng.below(if is_long { MAX_FAULTS } else { MAX_FAULTS / 3 });
         let mut faults: Vec<(Time, Fault)> = (0..count)
             .map(|nth| {
                 let mut own = root.fork(1_000 + nth);
                 let at = Time(own.below(u64::try_from(storm.as_nanos()).unwrap_or(0)));
-                (at, draw_fault(&mut own, &weights, &shape, clients, slowest))
+                (at, Draw { rng: &mut own, shape: &shape, clients, slowest }.fault(&weights))
             })
             .collect();
         faults.sort_by_key(|fault| fault.0);
@@ -122,11 +144,41 @@ impl Plan {
             }
         }
         let failing = (0..shape.nodes).filter(|_| calm.chance(200)).collect();
+        // Every input looks at every virtual router, so that a run with many of them costs its square.
+        let many = shape.routers.len() > MANY;
         let drill = DRILLS[index(&mut calm, DRILLS.len())];
-        let noise = calm.chance(500);
+        let drill = if many { Drill::Nothing } else { drill };
+        let noise = calm.chance(500) && !many;
         Plan { seed, shape, faults, storm, left, failing, drill, noise, clients, canary: None }
     }
+
+    /// How long the longest fault lasts that makes a kernel refuse, or forget to answer.
+    #[must_use]
+    pub fn longest_refusal(&self) -> Duration {
+        let refusals = self.faults.iter().filter_map(|(_, fault)| {
+            if let Fault::Refuse { lasts, .. } | Fault::MuteKernel { lasts, .. } = fault {
+                Some(*lasts)
+            } else {
+                matches!(fault, Fault::SlowKernel { .. }).then_some(self.shape.apply * 20)
+            }
+        });
+        refusals.max().unwrap_or_default().min(self.storm)
+    }
 }
+
+/// How long things go wrong: so long that about `budget` events happen, but for some intervals at least.
+fn storm(shape: &Shape, slowest: Duration, budget: u64) -> Duration {
+    let nodes = shape.nodes as u64;
+    let per_second = |every: Duration| 1_000_000 / u64::try_from(every.as_micros()).unwrap_or(1).max(1);
+    let routers: u64 =
+        shape.routers.iter().map(|router| (nodes + 2) * (1 + per_second(router.fastest()))).sum();
+    let checks = 3 * nodes * (shape.servers as u64) * (1 + per_second(shape.balance.interval));
+    let millis = budget * 1_000 / (routers + checks + 10);
+    Duration::from_millis(millis).clamp((slowest * 8).max(Duration::from_secs(1)), slowest.max(SOON) * 60)
+}
+
+/// A storm is no longer than sixty of these, however short the intervals.
+const SOON: Duration = Duration::from_secs(1);
 
 fn index(rng: &mut Rng, len: usize) -> usize {
     usize::try_from(rng.below(len as u64)).unwrap_or(0)
@@ -135,91 +187,200 @@ fn index(rng: &mut Rng, len: usize) -> usize {
 /// A random subset of the kinds, each with a weight from 1 to 100, the others 0.
 fn weights(rng: &mut Rng) -> [u64; KINDS] {
     let mut weights = [0; KINDS];
-    let share = 150 + 200 * rng.below(4);
+    let share = 80 + 150 * rng.below(4);
     for weight in &mut weights {
         if rng.chance(share) {
             *weight = 1 + rng.below(100);
         }
     }
+    // Attacks drown everything else, so they are rare.
+    let attacks = rng.chance(120);
+    for weight in &mut weights[KINDS - ATTACKS..] {
+        *weight = if attacks { *weight } else { 0 };
+    }
     if weights.iter().all(|weight| *weight == 0) {
-        weights[index(rng, KINDS)] = 1;
+        weights[index(rng, KINDS - ATTACKS)] = 1;
     }
     weights
 }
 
-/// A duration around the cluster's own times: far below an interval, around master-down, or long.
-fn lasting(rng: &mut Rng, slowest: Duration) -> Duration {
-    let part = |rng: &mut Rng, of: Duration| {
-        Duration::from_nanos(rng.below(u64::try_from(of.as_nanos()).unwrap_or(0)))
-    };
-    match rng.below(5) {
-        0 => part(rng, slowest),
-        1 => slowest * 3 + part(rng, slowest),
-        2 => slowest * 4 + part(rng, slowest * 4),
-        3 => Duration::from_millis(1 + rng.below(50)),
-        _ => part(rng, slowest * 12),
-    }
-}
-
-fn draw_fault(
-    rng: &mut Rng,
-    weights: &[u64; KINDS],
-    shape: &Shape,
+/// Draws one fault.
+struct Draw<'a> {
+    rng: &'a mut Rng,
+    shape: &'a Shape,
     clients: usize,
     slowest: Duration,
-) -> Fault {
-    let total: u64 = weights.iter().sum();
-    let mut at = rng.below(total);
-    let kind = weights.iter().position(|weight| {
-        let here = at < *weight;
-        at = at.saturating_sub(*weight);
-        here
-    });
-    let lasts = lasting(rng, slowest);
-    let host = index(rng, shape.nodes);
-    let port = index(rng, shape.nodes + clients);
-    let other = (host + 1 + index(rng, shape.nodes.max(2) - 1)) % shape.nodes;
-    // EPERM, ENOMEM, EBUSY, ENOBUFS: the kernel would not, although the link is there.
-    let errnos = [Errno::EPERM, Errno(12), Errno(16), Errno(105)];
-    match kind.unwrap_or(0) {
-        0 => Fault::OneWay { from: host, to: other, lasts },
-        1 => Fault::Cut { a: host, b: other, lasts },
-        2 => Fault::Isolate { port, lasts },
-        3 => Fault::Mute { port, lasts },
-        4 => Fault::Deafen { port, lasts },
-        5 => Fault::Split { side: u16::try_from(1 + rng.below(126)).unwrap_or(1), lasts },
-        6 => Fault::Trouble { port, trouble: Trouble::Loss(50 + 50 * rng.below(10)), lasts: lasts * 3 },
-        7 => {
-            Fault::Trouble { port, trouble: Trouble::Duplicates(100 + 300 * rng.below(3)), lasts: lasts * 3 }
-        }
-        8 => Fault::Trouble {
-            port,
-            trouble: Trouble::Extra(slowest / u32::try_from(1 + rng.below(20)).unwrap_or(1)),
-            lasts,
-        },
-        9 => Fault::LinkDown { host, lasts },
-        10 => Fault::PowerLoss { host, back: lasts },
-        11 => Fault::Kill { host, back: lasts },
-        12 => Fault::Stop { host, back: lasts },
-        13 => Fault::Pause { host, lasts },
-        14 => Fault::Reload { host, to: tweak(rng) },
-        15 => Fault::TakeAddresses { host },
-        16 => Fault::Refuse { host, errno: errnos[index(rng, errnos.len())], lasts },
-        17 => Fault::SlowKernel { host, lasts },
-        18 => Fault::MuteKernel { host, lasts },
-        19 => Fault::BlindKernel { host, lasts },
-        20 => Fault::ScriptFails { host, lasts: lasts * 3 },
-        21 if shape.servers > 0 => Fault::server_dies(index(rng, shape.servers), lasts * 3),
-        21 => Fault::ScriptFails { host, lasts },
-        _ => Fault::Resign { host, back: lasts },
-    }
 }
 
-fn tweak(rng: &mut Rng) -> Tweak {
-    match rng.below(4) {
-        0 => Tweak::First,
-        1 => Tweak::ExtraAddress,
-        _ => Tweak::Priority(i16::try_from(rng.below(101)).unwrap_or(0) - 50),
+impl Draw<'_> {
+    fn fault(mut self, weights: &[u64; KINDS]) -> Fault {
+        let total: u64 = weights.iter().sum();
+        let mut at = self.rng.below(total);
+        let kind = weights.iter().position(|weight| {
+            let here = at < *weight;
+            at = at.saturating_sub(*weight);
+            here
+        });
+        let kind = kind.unwrap_or(0);
+        let lasts = self.lasting();
+        if kind < WIRE {
+            return self.wire(kind, lasts);
+        }
+        if kind < WIRE + HOST {
+            return self.host(kind - WIRE, lasts);
+        }
+        if kind < WIRE + HOST + CHECKS {
+            return self.checks(kind - WIRE - HOST, lasts);
+        }
+        if kind < WIRE + HOST + CHECKS + WORDS {
+            return self.words(kind - WIRE - HOST - CHECKS, lasts);
+        }
+        self.attack(kind - WIRE - HOST - CHECKS - WORDS, lasts)
+    }
+
+    /// A duration around the cluster's own times: far below an interval, around master-down, or long.
+    fn lasting(&mut self) -> Duration {
+        let slowest = self.slowest;
+        let part = |rng: &mut Rng, of: Duration| {
+            Duration::from_nanos(rng.below(u64::try_from(of.as_nanos()).unwrap_or(0)))
+        };
+        match self.rng.below(5) {
+            0 => part(self.rng, slowest),
+            1 => slowest * 3 + part(self.rng, slowest),
+            2 => slowest * 4 + part(self.rng, slowest * 4),
+            3 => Duration::from_millis(1 + self.rng.below(50)),
+            _ => part(self.rng, slowest * 12),
+        }
+    }
+
+    fn one_host(&mut self) -> usize {
+        index(self.rng, self.shape.nodes)
+    }
+
+    fn wire(&mut self, kind: usize, lasts: Duration) -> Fault {
+        let host = self.one_host();
+        let port = index(self.rng, self.shape.nodes + self.clients);
+        let other = (host + 1 + index(self.rng, self.shape.nodes.max(2) - 1)) % self.shape.nodes;
+        let part = self.slowest / u32::try_from(1 + self.rng.below(20)).unwrap_or(1);
+        let trouble = |trouble: Trouble| Fault::Trouble { port, trouble, lasts: lasts * 3 };
+        match kind {
+            0 => Fault::OneWay { from: host, to: other, lasts },
+            1 => Fault::Cut { a: host, b: other, lasts },
+            2 => Fault::Isolate { port, lasts },
+            3 => Fault::Mute { port, lasts },
+            4 => Fault::Deafen { port, lasts },
+            5 => Fault::Split { side: u16::try_from(1 + self.rng.below(126)).unwrap_or(1), lasts },
+            6 => trouble(Trouble::Loss(50 + 50 * self.rng.below(20))),
+            7 => trouble(Trouble::Bursts(20 + 40 * self.rng.below(10))),
+            8 => trouble(Trouble::Duplicates(100 + 300 * self.rng.below(4))),
+            9 => trouble(Trouble::Damage(50 + 150 * self.rng.below(6))),
+            10 => trouble(Trouble::Reorder(part * 20)),
+            11 => Fault::Trouble { port, trouble: Trouble::Extra(part), lasts },
+            12 => trouble(Trouble::NoMulticast),
+            13 => trouble(Trouble::NoAnnounce),
+            _ => Fault::Clog { port, lasts },
+        }
+    }
+
+    fn host(&mut self, kind: usize, lasts: Duration) -> Fault {
+        let host = self.one_host();
+        // EPERM, ENOMEM, EBUSY, ENOBUFS: the kernel would not, although the link is there.
+        let errnos = [Errno::EPERM, Errno(12), Errno(16), Errno(105)];
+        let drifts = [-100_000, -20_000, -100, 100, 20_000, 100_000];
+        match kind {
+            0 => Fault::LinkDown { host, lasts },
+            1 => Fault::PowerLoss { host, back: lasts },
+            2 => Fault::Kill { host, back: lasts },
+            3 => Fault::Stop { host, back: lasts },
+            4 => Fault::Pause { host, lasts },
+            5 => Fault::TakeAddresses { host },
+            6 => Fault::AddAddresses { host, lasts },
+            7 => Fault::Renumber { host },
+            8 => Fault::Drift { host, ppm: drifts[index(self.rng, drifts.len())], lasts: lasts * 3 },
+            9 => Fault::SlowCpu { host, by: self.slowest / 2, lasts: lasts * 3 },
+            10 => Fault::SlowCpu { host, by: self.slowest * 2, lasts },
+            11 => Fault::SlowKernel { host, lasts },
+            12 => Fault::MuteKernel { host, lasts },
+            13 => Fault::BlindKernel { host, lasts },
+            _ => Fault::Refuse { host, errno: errnos[index(self.rng, errnos.len())], lasts },
+        }
+    }
+
+    fn checks(&mut self, kind: usize, lasts: Duration) -> Fault {
+        let host = self.one_host();
+        let scripts = self.shape.script.map(|script| (script.fall, script.rise));
+        if self.shape.servers == 0 {
+            return match scripts {
+                Some((fall, rise)) if kind < 2 => {
+                    Fault::ScriptFlaps { host, flap: self.flap(fall, rise), lasts: lasts * 3 }
+                }
+                Some(_) if kind == 2 => Fault::SlowChecks { host, lasts: lasts * 3 },
+                _ => Fault::ScriptFails { host, lasts: lasts * 3 },
+            };
+        }
+        let server = server_address(index(self.rng, self.shape.servers));
+        let lasts = lasts.max(self.shape.balance.interval) * 3;
+        match kind {
+            0 => Fault::ServerDies { server, lasts },
+            1 => Fault::ServerHangs { server, lasts },
+            2 => Fault::ServerTrickles { server, lasts },
+            3 => {
+                let flap = self.flap(self.shape.balance.fall, self.shape.balance.rise);
+                Fault::ServerFlaps { server, flap, lasts: lasts * 3 }
+            }
+            4 => Fault::SlowChecks { host, lasts },
+            _ => Fault::ScriptFails { host, lasts },
+        }
+    }
+
+    /// Just enough failures or successes for a flip, or one too few.
+    fn flap(&mut self, fall: u32, rise: u32) -> Flap {
+        let edge = |rng: &mut Rng, runs: u32| (runs - u32::from(rng.chance(500))).max(1);
+        Flap { fails: edge(self.rng, fall), passes: edge(self.rng, rise) }
+    }
+
+    fn words(&mut self, kind: usize, lasts: Duration) -> Fault {
+        let host = self.one_host();
+        let servers = self.shape.servers;
+        match kind {
+            0 if servers > 0 => {
+                let server = server_address(index(self.rng, servers));
+                let admin = if self.rng.chance(500) { Admin::Drain } else { Admin::Maintenance };
+                Fault::Admin { host, server, admin, lasts: lasts * 3 }
+            }
+            1 if servers > 0 => {
+                let server = server_address(index(self.rng, servers));
+                let weights = [0, 1, 2, 255, 256, 300];
+                let weight = weights[index(self.rng, weights.len())];
+                Fault::Weight { host, server, weight, lasts: lasts * 3 }
+            }
+            0..=2 => Fault::Resign { host, back: lasts },
+            _ => Fault::Reload { host, to: self.tweak() },
+        }
+    }
+
+    fn tweak(&mut self) -> Tweak {
+        match self.rng.below(10) {
+            0 => Tweak::First,
+            1 | 2 => Tweak::ExtraAddress,
+            3 | 4 => Tweak::As(self.one_host()),
+            5 => Tweak::Interval,
+            6 => Tweak::Password,
+            7 if self.shape.servers > 0 => Tweak::HalfTheServers,
+            8 if self.shape.servers > 0 => Tweak::NoServers,
+            _ => Tweak::Priority(i16::try_from(self.rng.below(101)).unwrap_or(0) - 50),
+        }
+    }
+
+    fn attack(&mut self, kind: usize, lasts: Duration) -> Fault {
+        let every = self.slowest / u32::try_from(1 + self.rng.below(4)).unwrap_or(1);
+        let what = match kind {
+            0 => Forgery::Priority(255),
+            1 => Forgery::Priority(0),
+            2 => Forgery::Replay,
+            _ => Forgery::Garbage,
+        };
+        Fault::Attack { what, every: every.max(Duration::from_millis(5)), lasts }
     }
 }
 
@@ -245,7 +406,7 @@ mod tests {
             kinds.extend(words.map(|word| word.split(' ').next().unwrap_or_default().to_owned()));
             drills.insert(format!("{:?}", plan.drill));
         }
-        assert_eq!(kinds.len(), 21, "{kinds:?}");
+        assert_eq!(kinds.len(), 34, "{kinds:?}");
         assert_eq!(drills.len(), DRILLS.len());
     }
 }

@@ -1,19 +1,18 @@
 //! One run: storm, calm, drill, and the return of the one that the drill hit.
 //!
 //! In the storm only the always-invariants count. Then everything heals (or stays broken, as the plan says), the
-//! cluster gets the time that its own intervals imply, and the settled invariants must hold; after that the master
-//! is hit once more, with nothing else in the way, and the takeover is timed.
+//! cluster gets the time that its own intervals imply, and the settled invariants must hold (E2, A6); after that
+//! comes the drill of `drill`, with nothing else in the way.
 
 use super::fault::Fault;
 use super::invariant::Violation;
-use super::kernel;
-use super::plan::{Drill, Left, Plan};
+use super::marks::Marks;
+use super::plan::{Left, Plan};
 use super::settled::{self, Component};
-use super::shape::{RouterKey, RouterShape, SERVER_INTERVAL, host_address};
-use super::world::{Canary, Event, Setting, Spec, World};
-use standfast_core::config::model::{Family, Version};
+use super::shape::{RouterShape, Tweak, host_address};
+use super::world::{Canary, Setting, Spec, World};
+use standfast_core::config::model::Family;
 use standfast_core::input::{Input, Order};
-use standfast_core::time::Time;
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -30,6 +29,8 @@ pub struct Report {
     pub events: u64,
     /// Simulated time.
     pub simulated: Duration,
+    /// Rare states reached.
+    pub marks: Marks,
     /// The trace in words, when asked for.
     pub trace: Vec<String>,
 }
@@ -55,6 +56,7 @@ pub fn run(plan: &Plan, words: bool) -> Report {
         hash: world.trace.value(),
         events: world.watch.events,
         simulated: world.now.since_origin(),
+        marks: world.watch.marks,
         trace: world.trace.lines().into_iter().map(String::from).collect(),
     }
 }
@@ -65,16 +67,21 @@ pub fn run_seed(seed: u64) -> Report {
     run(&Plan::draw(seed), false)
 }
 
-struct Run<'a> {
-    plan: &'a Plan,
-    world: World,
-    main: Component,
+/// A run under way.
+pub(super) struct Run<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) world: World,
+    pub(super) main: Component,
 }
 
-/// What a cluster needs beyond its own intervals: retries of kernel requests, starts of daemons.
-const SPARE: Duration = Duration::from_secs(6);
-/// The second block of announcements comes so late.
-const SECOND_BLOCK: Duration = Duration::from_secs(6);
+/// What a cluster needs beyond its own intervals: a stop that is under way, and another start.
+const SPARE: Duration = Duration::from_millis(2_600);
+/// The longest pause between two tries of a refused request.
+const LONGEST_RETRY: Duration = Duration::from_secs(8);
+/// How much longer than its own time a node waits for a script's answer.
+const SCRIPT_GRACE: Duration = Duration::from_millis(3_300);
+/// Announcements after lower advertisements are put off by at most this time.
+const PUT_OFF: Duration = Duration::from_millis(700);
 
 /// How long `plan`'s cluster may take to settle.
 #[must_use]
@@ -83,8 +90,20 @@ pub fn settling(plan: &Plan) -> Duration {
     let down = shape.routers.iter().map(RouterShape::master_down).max().unwrap_or_default();
     let delay = shape.routers.iter().map(|router| router.preempt_delay).max().unwrap_or_default();
     let script = shape.script.map(|script| script.detection()).unwrap_or_default();
-    let servers = if shape.servers > 0 { SERVER_INTERVAL * 8 } else { Duration::ZERO };
-    down * 3 + delay + script.max(servers) + shape.delay.1 * 4 + shape.apply * 4 + SPARE
+    let servers = if shape.servers > 0 { shape.balance.detection() } else { Duration::ZERO };
+    let mut checks = script.max(servers);
+    if plan.faults.iter().any(|(_, fault)| matches!(fault, Fault::SlowChecks { .. })) {
+        checks += SCRIPT_GRACE + shape.script.map(|script| script.interval).unwrap_or_default();
+    }
+    // The pause between two tries doubles, so it is no longer than twice the time that all tries failed.
+    let retries = (plan.longest_refusal() * 2).min(LONGEST_RETRY);
+    down * 3 + delay + checks + shape.delay.1 * 4 + shape.apply * 4 + retries + SPARE
+}
+
+/// How long it takes until the last announcement of a takeover has reached everybody.
+#[must_use]
+pub fn announcing(plan: &Plan) -> Duration {
+    plan.shape.refresh + plan.shape.second_block * 2 + PUT_OFF
 }
 
 impl<'a> Run<'a> {
@@ -97,12 +116,13 @@ impl<'a> Run<'a> {
                 config: Arc::new(shape.config(host)),
             })
             .collect();
+        let slowest = shape.routers.iter().map(RouterShape::slowest).max().unwrap_or_default();
         let setting = Setting {
             seed: plan.seed,
             delay: shape.delay,
             apply: shape.apply,
             clients: plan.clients,
-            probe: Duration::from_secs(1),
+            probe: slowest.clamp(Duration::from_secs(1), Duration::from_secs(4)),
             words,
             canary: plan.canary,
         };
@@ -118,11 +138,11 @@ impl<'a> Run<'a> {
         Run { plan, world, main: Component { hosts, with_clients: true } }
     }
 
-    fn broken(&self) -> bool {
+    pub(super) fn broken(&self) -> bool {
         self.world.watch.violation.is_some()
     }
 
-    fn pass(&mut self, time: Duration) {
+    pub(super) fn pass(&mut self, time: Duration) {
         let until = self.world.now + time;
         self.world.run_until(until);
     }
@@ -145,11 +165,12 @@ impl<'a> Run<'a> {
         self.settle("after the storm");
     }
 
-    /// Waits until the cluster must have settled, then until the neighbours must know, and looks at everything.
-    fn settle(&mut self, when: &str) {
+    /// E2 and A6: waits until the cluster must have settled, then until the neighbours must know; no role changes in
+    /// between, and everything holds that a settled cluster promises.
+    pub(super) fn settle(&mut self, when: &str) {
         self.pass(settling(self.plan));
         let before = self.world.watch.transitions;
-        self.pass(self.plan.shape.refresh + SECOND_BLOCK);
+        self.pass(announcing(self.plan));
         if self.broken() {
             return;
         }
@@ -158,7 +179,7 @@ impl<'a> Run<'a> {
             return self.world.fail("A6", format!("{when}: {last}"));
         }
         for component in self.components() {
-            settled::check(&mut self.world, &component, true);
+            settled::check(&mut self.world, &component);
         }
     }
 
@@ -175,30 +196,50 @@ impl<'a> Run<'a> {
     /// Ends every fault at once.
     fn heal(&mut self) {
         let world = &mut self.world;
-        world.queue.forget_undos();
+        world.queue.forget_faults();
         world.lan.heal();
         world.truth.heal();
         for host in 0..world.hosts.len() {
             world.hosts[host].kernel.mood = Default::default();
+            world.hosts[host].machine.slow.clear();
+            world.hosts[host].machine.slow_checks = 0;
+            world.drift(host, 0);
             while world.hosts[host].unplugged > 0 {
                 world.plug(host, true);
             }
             world.thaw(host);
+            world.add_addresses(host, false);
             world.start(host);
             world.dump(host);
-            let ids: Vec<_> = world.hosts[host].config.instances.keys().copied().collect();
-            let generation = world.hosts[host].generation;
-            for id in ids {
-                // After what has waited for a frozen process; harmless for one that has not resigned.
-                let input = Box::new(Input::Order(Order::Rejoin(id)));
-                world
-                    .queue
-                    .push(world.now + Duration::from_millis(1), Event::Feed { host, generation, input });
+        }
+        // What operators ordered is taken back after what has waited for a frozen process.
+        self.pass(Duration::from_millis(1));
+        let world = &mut self.world;
+        for host in 0..world.hosts.len() {
+            if world.hosts[host].machine.tweak.is_some_and(Tweak::clashes) {
+                world.reload(host, Tweak::First);
             }
+            let ids: Vec<_> = world.hosts[host].config.instances.keys().copied().collect();
+            for id in ids {
+                // Harmless for one that has not resigned.
+                world.feed(host, Input::Order(Order::Rejoin(id)));
+            }
+            world.forget_orders(host);
         }
         if self.plan.canary == Some(Canary::DeafHost) {
-            self.world.inflict(&Fault::Deafen { port: 0, lasts: Duration::from_secs(100_000) });
+            let port = self.humblest();
+            self.world.inflict(&Fault::Deafen { port, lasts: Duration::from_secs(100_000) });
         }
+    }
+
+    /// The host that stays in and has the least to say: a deaf master would be none the worse for it.
+    fn humblest(&self) -> usize {
+        let key = self.world.routers.keys().next().cloned();
+        let priority = |host: &usize| {
+            let instance = self.world.hosts[*host].instance(key.as_ref()?)?;
+            Some(instance.1.election.priority)
+        };
+        self.main.hosts.iter().copied().min_by_key(|host| (priority(host), *host)).unwrap_or(0)
     }
 
     fn leave_out(&mut self, host: usize, left: Left) {
@@ -214,144 +255,5 @@ impl<'a> Run<'a> {
                 world.inflict(&Fault::Isolate { port: host, lasts });
             }
         }
-    }
-
-    /// Hits the master of one virtual router, times the takeover, then lets it come back.
-    fn drill(&mut self) {
-        if self.broken() || self.plan.drill == Drill::Nothing {
-            return;
-        }
-        let nth = usize::try_from(self.plan.seed).unwrap_or(0) % self.plan.shape.routers.len();
-        let router = &self.plan.shape.routers[nth];
-        let key =
-            RouterKey { interface: super::shape::LINK.into(), vrid: router.vrid, family: router.family };
-        let Some(hit) = settled::masters(&self.world, &self.main.hosts, &key).first().copied() else {
-            return;
-        };
-        let bound = self.bound(router, &key, hit);
-        let back =
-            settling(self.plan) + self.plan.shape.refresh + SECOND_BLOCK + router.master_down() * 2 + SPARE;
-        let began = self.world.now;
-        let fault = match self.plan.drill {
-            Drill::PowerLoss => Fault::PowerLoss { host: hit, back },
-            Drill::Kill => Fault::Kill { host: hit, back },
-            Drill::Stop => Fault::Stop { host: hit, back },
-            Drill::Freeze => Fault::Pause { host: hit, lasts: back },
-            Drill::LinkDown => Fault::LinkDown { host: hit, lasts: back },
-            Drill::ScriptFails => Fault::ScriptFails { host: hit, lasts: back },
-            Drill::TakeAddresses | Drill::Nothing => Fault::TakeAddresses { host: hit },
-        };
-        if matches!(self.plan.drill, Drill::Kill | Drill::Freeze) {
-            self.world.watch.sole = self.leased_in_time().into_iter().map(|address| (hit, address)).collect();
-        }
-        self.world.inflict(&fault);
-        self.lease_ends_in_time(hit, began, router);
-        if let Some(bound) = bound {
-            self.taken_over(&key, hit, began + bound);
-        }
-        if self.broken() {
-            return;
-        }
-        self.settle("after the drill");
-        let until = began + back;
-        // An owner that starts again takes its addresses at once.
-        let owns = |(host, address): &(usize, ipnet::IpNet)| {
-            let instances = self.world.hosts[*host].config.instances.values();
-            let mut mine = instances.filter(|i| i.addresses.iter().any(|held| held.address == *address));
-            mine.any(|instance| instance.election.priority == 255)
-        };
-        let others = self.world.watch.sole.iter().filter(|sole| !owns(sole)).copied().collect();
-        self.world.watch.sole = others;
-        self.world.run_until(until);
-        // A thawed or restarted daemon must not bring a second holder either, until it may have been elected.
-        let fastest = router.members.iter().map(|member| member.1).min().unwrap_or_default();
-        self.pass(fastest.min(Duration::from_millis(500)));
-        self.world.watch.sole.clear();
-        let before = settled::masters(&self.world, &self.main.hosts, &key);
-        if !self.broken() {
-            self.settle("after the return");
-        }
-        let after = settled::masters(&self.world, &self.main.hosts, &key);
-        let owner = router.members.iter().any(|member| member.0 == 255);
-        if !self.broken() && !router.preempt && !owner && before.len() == 1 && before != after {
-            self.world.fail(
-                "A5",
-                format!("vrid {}: nopreempt, but n{:?} became n{:?}", router.vrid, before, after),
-            );
-        }
-    }
-
-    /// How long the drill may leave the addresses of `router` without a holder; `None` when nobody can take over, or
-    /// when the drill is not about that.
-    fn bound(&self, router: &RouterShape, key: &RouterKey, hit: usize) -> Option<Duration> {
-        let shape = &self.plan.shape;
-        let rivals = self.main.hosts.iter().filter(|host| **host != hit);
-        let best = rivals.filter_map(|host| settled::expected(&self.world, *host, key)).max()?;
-        let interval = self.world.hosts[hit].instance(key)?.1.election.interval;
-        let scale = match router.version {
-            Version::V2 => Duration::from_secs(1),
-            Version::V3 => interval,
-        };
-        let skew = scale * (256 - u32::from(best)) / 256;
-        let slack = shape.delay.1 * 3 + shape.apply * 2 + Duration::from_millis(20);
-        match self.plan.drill {
-            Drill::PowerLoss | Drill::Kill | Drill::Freeze | Drill::LinkDown => {
-                Some(interval * u32::from(router.down_adverts) + skew + slack)
-            }
-            // The one who stops keeps the address until a rival is heard, so the rival's time is what counts.
-            Drill::Stop => Some(skew + slack),
-            Drill::ScriptFails | Drill::TakeAddresses | Drill::Nothing => None,
-        }
-    }
-
-    /// E1: at `until`, somebody other than `hit` holds every address of `key`.
-    fn taken_over(&mut self, key: &RouterKey, hit: usize, until: Time) {
-        self.world.run_until(until);
-        let hosts: Vec<usize> = self.main.hosts.iter().copied().filter(|host| *host != hit).collect();
-        let holds = |world: &World, host: usize| {
-            let instance = world.hosts[host].instance(key);
-            instance
-                .is_some_and(|(_, i)| i.addresses.iter().all(|held| world.hosts[host].serves(held.address)))
-        };
-        if !self.broken() && !hosts.iter().any(|host| holds(&self.world, *host)) {
-            self.world.fail("E1", format!("vrid {}: nobody has taken over from n{}", key.vrid, hit + 1));
-        }
-    }
-
-    /// L1: whatever the killed or frozen daemon held is gone before a backup may take over, at most a second later.
-    fn lease_ends_in_time(&mut self, hit: usize, began: Time, router: &RouterShape) {
-        if !self.plan.shape.lease || !matches!(self.plan.drill, Drill::Kill | Drill::Freeze) {
-            return;
-        }
-        let shortest = self
-            .plan
-            .shape
-            .routers
-            .iter()
-            .map(|router| router.members[hit].1 * u32::from(router.down_adverts));
-        let soon = shortest.min().unwrap_or_default().max(Duration::from_secs(1));
-        let only = self.plan.shape.routers.len() == 1;
-        let soon = if only { soon } else { router.master_down().max(Duration::from_secs(4)) };
-        self.world.run_until(began + soon + kernel::LATEST + self.plan.shape.apply);
-        let left = self.world.hosts[hit].kernel.addresses.iter().find(|(_, held)| held.marked);
-        if let Some(((_, address), _)) = left.filter(|_| only && !self.broken()) {
-            let what = format!("n{} still holds {address} after {soon:?}", hit + 1);
-            self.world.fail("L1", what);
-        }
-    }
-
-    /// The addresses that leases protect altogether: those whose virtual routers' master-down time is longer than
-    /// the kernel's grain of a second and what comes on top of it.
-    fn leased_in_time(&self) -> BTreeSet<ipnet::IpNet> {
-        let shape = &self.plan.shape;
-        let grain = Duration::from_secs(1) + kernel::LATEST + shape.apply * 2 + shape.delay.1 * 2;
-        let mut sole = BTreeSet::new();
-        for (router, nth) in shape.routers.iter().zip(0..) {
-            let fastest = router.members.iter().map(|member| member.1).min().unwrap_or_default();
-            if shape.lease && fastest * u32::from(router.down_adverts) > grain + fastest / 2 {
-                sole.extend((0..router.addresses).map(|k| super::shape::vip(nth, k, router.family)));
-            }
-        }
-        sole
     }
 }

@@ -3,17 +3,17 @@
 //! Swarm testing starts here: the number of nodes and virtual routers, versions, intervals, priorities, multicast
 //! or unicast, preemption, leases and trackers differ from run to run, boundaries more often than chance would.
 
+pub use super::tweak::{RouterKey, Tweak, routers};
 use ipnet::IpNet;
 use standfast_core::action::AddressOptions;
 use standfast_core::config::model::{
     AnnounceConfig, Authentication, Bind, CheckConfig, Command, Config, Counter, Destination, ElectionConfig,
-    Family, FrontendConfig, InstanceConfig, NotifyConfig, Peer, PoolConfig, Probe, Redispatch, RouterConfig,
-    Schedule, ServerConfig, Tracked, Tracker, TransportConfig, Version, VirtualAddress,
+    Family, FrontendConfig, GroupConfig, InstanceConfig, NotifyConfig, Peer, PoolConfig, Probe, Redispatch,
+    RouterConfig, Schedule, ServerConfig, Tracked, Tracker, TransportConfig, Version, VirtualAddress,
 };
 use standfast_core::config::names::{Kind, Names};
-use standfast_core::id::{CheckId, FrontendId, InstanceId, PoolId, ServerId};
+use standfast_core::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
 use standfast_core::rng::Rng;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,10 +38,37 @@ pub struct Shape {
     pub lease: bool,
     /// Period of announcements while master.
     pub refresh: Duration,
+    /// The second block of announcements comes so late (`garp_master_delay`); zero is none.
+    pub second_block: Duration,
+    /// All virtual routers are one sync group.
+    pub group: bool,
     /// The script that every router tracks.
     pub script: Option<ScriptShape>,
     /// Servers of the one pool; zero is no balancing.
     pub servers: usize,
+    /// How they are checked and weighed.
+    pub balance: BalanceShape,
+}
+
+/// How servers are checked and weighed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BalanceShape {
+    /// From the end of a run to the next one, and the longest run.
+    pub interval: Duration,
+    /// Failures to go down.
+    pub fall: u32,
+    /// Successes to go up.
+    pub rise: u32,
+    /// Weights 1, 2, 3, 1, ... instead of 1.
+    pub mixed: bool,
+}
+
+impl BalanceShape {
+    /// The longest from a server's change to the verdict.
+    #[must_use]
+    pub fn detection(&self) -> Duration {
+        self.interval * 2 * (self.fall.max(self.rise) + 1)
+    }
 }
 
 /// A virtual router of the cluster.
@@ -63,6 +90,8 @@ pub struct RouterShape {
     pub down_adverts: u8,
     /// Number of addresses.
     pub addresses: u8,
+    /// It tracks the script.
+    pub tracks: bool,
     /// Priority and interval of each node.
     pub members: Vec<(u8, Duration)>,
 }
@@ -88,6 +117,29 @@ impl ScriptShape {
     }
 }
 
+impl ScriptShape {
+    fn draw(rng: &mut Rng, slowest: Duration) -> ScriptShape {
+        let interval = slowest.clamp(Duration::from_millis(100), Duration::from_secs(3));
+        ScriptShape {
+            weight: one_of(rng, &[0, 0, -2, -20, -60, -253, 5, 40, 253]),
+            interval: interval * one_of(rng, &[1, 1, 2]),
+            fall: one_of(rng, &[1, 2, 3, 10]),
+            rise: one_of(rng, &[1, 2, 3]),
+        }
+    }
+}
+
+impl BalanceShape {
+    fn draw(rng: &mut Rng, slowest: Duration) -> BalanceShape {
+        BalanceShape {
+            interval: slowest.clamp(Duration::from_millis(200), Duration::from_secs(5)),
+            fall: one_of(rng, &[1, 2, 3, 3]),
+            rise: one_of(rng, &[1, 2, 2, 3]),
+            mixed: rng.chance(400),
+        }
+    }
+}
+
 fn one_of<T: Copy>(rng: &mut Rng, choices: &[T]) -> T {
     let at = usize::try_from(rng.below(choices.len() as u64)).unwrap_or(0);
     choices[at]
@@ -97,24 +149,50 @@ impl Shape {
     /// Draws a cluster.
     #[must_use]
     pub fn draw(rng: &mut Rng) -> Shape {
-        let nodes = one_of(rng, &[2, 2, 3, 3, 3, 4, 5, 7]);
-        let routers = one_of(rng, &[1, 1, 1, 2, 3]);
-        let routers = (0..routers).map(|nth| RouterShape::draw(rng, nth, nodes)).collect();
+        let size = rng.below(8_000);
+        let (nodes, count) = match size {
+            0 => (one_of(rng, &[2, 3]), 255),
+            1..=10 => (one_of(rng, &[2, 3, 4]), 20),
+            _ => (one_of(rng, &[2, 2, 2, 3, 3, 3, 4, 5, 7]), one_of(rng, &[1, 1, 1, 1, 2, 2, 3])),
+        };
+        let group = count > 1 && count < 20 && rng.chance(350);
+        let mut routers = vec![RouterShape::draw(rng, 0, nodes, count > 3)];
+        for nth in 1..count {
+            let mut other = RouterShape::draw(rng, nth, nodes, count > 3);
+            if group || other.paces_apart(&routers[0]) && !rng.chance(20) {
+                other = routers[0].twin(&other);
+            }
+            routers.push(other);
+        }
+        let slowest = routers.iter().map(RouterShape::slowest).max().unwrap_or_default();
+        let script = rng.chance(500).then(|| ScriptShape::draw(rng, slowest));
+        if let Some(script) = script.filter(|_| group) {
+            // A weight on one member only would make one node the best for one member, another for the other.
+            routers.iter_mut().skip(1).for_each(|router| router.tracks = script.weight != 0);
+        }
         let slow = Duration::from_micros(one_of(rng, &[60, 200, 1_000, 3_000, 10_000]));
+        // A way as long as an interval is a broken network, and no promise holds on it.
+        let slow = slow.min(routers.iter().map(RouterShape::fastest).min().unwrap_or_default() / 4);
+        let refreshes = [slowest * 3, slowest * 6, Duration::from_secs(10), Duration::from_secs(60)];
+        let refreshes = &refreshes[..if rng.chance(50) { 4 } else { 2 }];
         Shape {
             nodes,
-            routers,
             delay: (Duration::from_micros(50), slow),
             apply: Duration::from_micros(one_of(rng, &[100, 1_000, 5_000, 20_000])),
             lease: !rng.chance(200),
-            refresh: Duration::from_secs(one_of(rng, &[5, 10, 60])),
-            script: rng.chance(500).then(|| ScriptShape {
-                weight: one_of(rng, &[0, -2, -20, -60, -253, 5, 40, 253]),
-                interval: Duration::from_millis(one_of(rng, &[500, 1_000, 3_000])),
-                fall: one_of(rng, &[1, 2, 3, 10]),
-                rise: one_of(rng, &[1, 2, 3]),
-            }),
-            servers: one_of(rng, &[0, 0, 0, 1, 3]),
+            refresh: one_of(rng, refreshes),
+            second_block: one_of(rng, &[Duration::ZERO, slowest * 2, slowest * 4])
+                .min(Duration::from_secs(5)),
+            group,
+            script,
+            servers: match rng.below(4_000) {
+                0 => 200,
+                1..=8 => 30,
+                9..=2_000 => 0,
+                _ => one_of(rng, &[1, 2, 3, 3, 10]),
+            },
+            balance: BalanceShape::draw(rng, slowest),
+            routers,
         }
     }
 
@@ -131,6 +209,7 @@ impl Shape {
             preempt_delay: Duration::ZERO,
             down_adverts: 3,
             addresses: 1,
+            tracks: true,
             members: vec![(200, second), (150, second), (100, second)],
         };
         Shape {
@@ -140,8 +219,11 @@ impl Shape {
             apply: Duration::from_millis(1),
             lease: true,
             refresh: Duration::from_secs(10),
+            second_block: Duration::from_secs(5),
+            group: false,
             script: Some(ScriptShape { weight: -60, interval: second, fall: 2, rise: 2 }),
             servers: 3,
+            balance: BalanceShape { interval: SERVER_INTERVAL, fall: 3, rise: 2, mixed: false },
         }
     }
 
@@ -161,6 +243,12 @@ impl Shape {
             let id = InstanceId(names.id(Kind::Instance, &name));
             config.instances.insert(id, Arc::new(router.instance(id, &name, nth, host, self, script)));
         }
+        if self.group {
+            let id = GroupId(names.id(Kind::Group, "ALL"));
+            let members = config.instances.keys().copied().collect();
+            let notify = NotifyConfig::default();
+            config.groups.insert(id, Arc::new(GroupConfig { id, name: "ALL".into(), members, notify }));
+        }
         if self.servers > 0 {
             self.balancing(&mut config, &mut names);
         }
@@ -175,12 +263,14 @@ impl Shape {
             let name: Arc<str> = format!("s{}", nth + 1).into();
             let full = format!("apiserver/{name}");
             let check = CheckId(names.id(Kind::Check, &full));
-            config.checks.insert(check, Arc::new(server_check(check, &full, server_address(nth))));
+            config
+                .checks
+                .insert(check, Arc::new(server_check(check, &full, server_address(nth), self.balance)));
             servers.push(ServerConfig {
                 id: ServerId(names.id(Kind::Server, &full)),
                 name,
                 address: server_address(nth),
-                weight: 1,
+                weight: if self.balance.mixed { u16::try_from(1 + nth % 3).unwrap_or(1) } else { 1 },
                 backup: false,
                 disabled: false,
                 check: Some(check),
@@ -207,7 +297,7 @@ impl Shape {
 }
 
 impl RouterShape {
-    fn draw(rng: &mut Rng, nth: usize, nodes: usize) -> RouterShape {
+    fn draw(rng: &mut Rng, nth: usize, nodes: usize, many: bool) -> RouterShape {
         let version = one_of(rng, &[Version::V2, Version::V3]);
         let family = match version {
             Version::V2 => Family::V4,
@@ -219,6 +309,7 @@ impl RouterShape {
                 Duration::from_millis(one_of(rng, &[10, 100, 100, 300, 1_000, 1_000, 2_500, 10_000]))
             }
         };
+        let common = if many { common.max(Duration::from_secs(1)) } else { common };
         let mixed = version == Version::V3 && rng.chance(200);
         let style = rng.below(4);
         let owner = rng.chance(80);
@@ -234,7 +325,7 @@ impl RouterShape {
         });
         RouterShape {
             members: members.collect(),
-            vrid: [51, 1, 255][nth % 3],
+            vrid: vrid(nth),
             version,
             family,
             unicast: rng.chance(400),
@@ -246,7 +337,25 @@ impl RouterShape {
             },
             down_adverts: one_of(rng, &[3, 3, 3, 3, 2, 5]),
             addresses: one_of(rng, &[1, 1, 1, 2, 3]),
+            tracks: true,
         }
+    }
+
+    /// A virtual router that `self` can share a sync group with: everything that decides an election is the same,
+    /// the rest is taken from `other`.
+    fn twin(&self, other: &RouterShape) -> RouterShape {
+        RouterShape { vrid: other.vrid, addresses: other.addresses, unicast: other.unicast, ..self.clone() }
+    }
+
+    /// One is so much faster than the other that a run would have little but its advertisements.
+    fn paces_apart(&self, other: &RouterShape) -> bool {
+        self.fastest() * 10 < other.slowest() || other.fastest() * 10 < self.slowest()
+    }
+
+    /// The shortest interval of any member.
+    #[must_use]
+    pub fn fastest(&self) -> Duration {
+        self.members.iter().map(|member| member.1).min().unwrap_or_default()
     }
 
     /// The longest that a backup waits for a silent master.
@@ -286,7 +395,7 @@ impl RouterShape {
         let link = Tracker { what: Tracked::Interface(LINK.into()), weight: 0, reverse: false };
         // keepalived refuses weighted trackers for an owner.
         let trackers = script
-            .filter(|script| priority != 255 || script.1 == 0)
+            .filter(|script| self.tracks && (priority != 255 || script.1 == 0))
             .map(|(check, weight)| Tracker { what: Tracked::Check(check), weight, reverse: false });
         InstanceConfig {
             id,
@@ -325,15 +434,28 @@ impl RouterShape {
             },
             announce: AnnounceConfig {
                 repeat: 5,
-                delay: Duration::from_secs(5),
+                delay: shape.second_block,
                 refresh: shape.refresh,
                 refresh_repeat: 1,
                 lower_repeat: 5,
-                lower_delay: Duration::from_secs(5),
+                lower_delay: shape.second_block,
             },
             trackers: [link].into_iter().chain(trackers).collect(),
             notify: NotifyConfig::default(),
         }
+    }
+}
+
+/// The VRID of the `nth` virtual router of a cluster: boundaries first.
+#[must_use]
+pub fn vrid(nth: usize) -> u8 {
+    let rest = || u8::try_from(2 + nth - 3).unwrap_or(u8::MAX);
+    match nth {
+        0 => 51,
+        1 => 1,
+        2 => 255,
+        _ if rest() < 51 => rest(),
+        _ => rest().saturating_add(1),
     }
 }
 
@@ -359,6 +481,13 @@ pub fn virtual_address(address: IpNet) -> VirtualAddress {
 /// The `k`th address of the `nth` virtual router.
 #[must_use]
 pub fn vip(nth: usize, k: u8, family: Family) -> IpNet {
+    if nth >= 5 {
+        let nth = u8::try_from(nth).unwrap_or(u8::MAX);
+        return IpNet::from(match family {
+            Family::V4 => IpAddr::V4(Ipv4Addr::new(198, 18, nth, k)),
+            Family::V6 => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, u16::from(nth), u16::from(k))),
+        });
+    }
     let last = u8::try_from(100 + 20 * nth).unwrap_or(100) + k;
     match family {
         Family::V4 => IpNet::from(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last))),
@@ -379,7 +508,7 @@ pub fn host_address(host: usize, family: Family) -> IpAddr {
 /// Where server number `nth` listens.
 #[must_use]
 pub fn server_address(nth: usize) -> SocketAddr {
-    let last = u8::try_from(201 + nth).unwrap_or(u8::MAX);
+    let last = u8::try_from((200 + nth) % 255 + 1).unwrap_or(u8::MAX);
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, last)), 6443)
 }
 
@@ -404,20 +533,16 @@ fn script_check(id: CheckId, script: ScriptShape) -> CheckConfig {
 /// How often a server is checked.
 pub const SERVER_INTERVAL: Duration = Duration::from_secs(2);
 
-fn server_check(id: CheckId, name: &str, to: SocketAddr) -> CheckConfig {
+fn server_check(id: CheckId, name: &str, to: SocketAddr, how: BalanceShape) -> CheckConfig {
+    let interval = how.interval;
     CheckConfig {
         id,
         name: name.into(),
-        probe: Arc::new(Probe::Tcp { to, connect: SERVER_INTERVAL }),
-        schedule: Schedule {
-            interval: SERVER_INTERVAL,
-            fast: SERVER_INTERVAL,
-            down: SERVER_INTERVAL,
-            timeout: SERVER_INTERVAL,
-        },
+        probe: Arc::new(Probe::Tcp { to, connect: interval }),
+        schedule: Schedule { interval, fast: interval, down: interval, timeout: interval },
         counter: Counter::Server,
-        rise: 2,
-        fall: 3,
+        rise: how.rise,
+        fall: how.fall,
     }
 }
 
@@ -434,92 +559,6 @@ fn frontend(id: FrontendId, pool: PoolId) -> FrontendConfig {
         dont_log_null: true,
         log: Vec::new(),
     }
-}
-
-/// How a reload or a restart changes a configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tweak {
-    /// Not at all: back to the first configuration.
-    First,
-    /// Every priority below 255 moves by so much.
-    Priority(i16),
-    /// One more address per virtual router.
-    ExtraAddress,
-}
-
-impl Tweak {
-    /// `config`, changed.
-    #[must_use]
-    pub fn apply(self, config: &Config) -> Config {
-        let mut changed = config.clone();
-        for instance in changed.instances.values_mut() {
-            let mut new = InstanceConfig::clone(instance);
-            match self {
-                Tweak::First => {}
-                Tweak::Priority(by) if new.election.priority != 255 => {
-                    let moved = (i16::from(new.election.priority) + by).clamp(1, 254);
-                    new.election.priority = u8::try_from(moved).unwrap_or(1);
-                }
-                Tweak::Priority(_) => {}
-                Tweak::ExtraAddress => {
-                    let extra = match new.router.family {
-                        Family::V4 => IpAddr::V4(Ipv4Addr::new(198, 51, 100, new.router.vrid)),
-                        Family::V6 => IpAddr::V6(Ipv6Addr::new(
-                            0x2001,
-                            0xdb8,
-                            1,
-                            0,
-                            0,
-                            0,
-                            0,
-                            u16::from(new.router.vrid),
-                        )),
-                    };
-                    new.addresses.push(virtual_address(IpNet::from(extra)));
-                }
-            }
-            *instance = Arc::new(new);
-        }
-        changed
-    }
-}
-
-/// What names a virtual router on all nodes alike.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RouterKey {
-    /// The link.
-    pub interface: Arc<str>,
-    /// VRID.
-    pub vrid: u8,
-    /// Address family.
-    pub family: Family,
-}
-
-impl RouterKey {
-    /// The key of `instance`.
-    #[must_use]
-    pub fn of(instance: &InstanceConfig) -> RouterKey {
-        RouterKey {
-            interface: instance.router.interface.clone(),
-            vrid: instance.router.vrid,
-            family: instance.router.family,
-        }
-    }
-}
-
-/// All virtual routers of `configs`, each with every address that any node gives it.
-#[must_use]
-pub fn routers<'a>(configs: impl Iterator<Item = &'a Config>) -> BTreeMap<RouterKey, Vec<IpNet>> {
-    let mut found: BTreeMap<RouterKey, Vec<IpNet>> = BTreeMap::new();
-    for instance in configs.flat_map(|config| config.instances.values()) {
-        let addresses = found.entry(RouterKey::of(instance)).or_default();
-        for address in &instance.addresses {
-            if !addresses.contains(&address.address) {
-                addresses.push(address.address);
-            }
-        }
-    }
-    found
 }
 
 #[cfg(test)]

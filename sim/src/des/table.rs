@@ -64,6 +64,7 @@ fn world(interval: Duration, gap: u8, loss: u64, seed: u64) -> World {
         preempt_delay: Duration::ZERO,
         down_adverts: 3,
         addresses: 1,
+        tracks: true,
         members,
     };
     let delay = (Duration::from_micros(50), Duration::from_micros(400));
@@ -77,6 +78,7 @@ fn world(interval: Duration, gap: u8, loss: u64, seed: u64) -> World {
         refresh: Duration::from_secs(60),
         script: None,
         servers: 0,
+        ..Shape::three(Version::V3, false)
     };
     let spec = |host: usize| Spec {
         name: format!("n{}", host + 1),

@@ -1,110 +1,36 @@
-//! The world: hosts, LAN, clients, and the queue of what happens next.
+//! The world: hosts, LAN, clients, and what happens next.
 //!
 //! Time moves from event to event; events of one instant happen in the order in which they were planned. Nothing in
-//! here draws from a shared random stream: each host, kernel, link and client has its own.
+//! here draws from a shared random stream: each host, kernel, link and client has its own. What frames do is in
+//! `frames`, what processes are fed in `feed`, what happens to hosts in `power`.
 
 use super::client::Client;
 use super::fault::Fault;
-use super::host::{Host, MAX_WAITING, Process, Seen, Thawed};
+use super::host::{Host, Machine};
 use super::invariant::Violation;
-use super::kernel::{self, Kernel, LinkState, Request};
-use super::lan::{Body, Frame, Lan};
+use super::kernel::{Kernel, LinkState};
+use super::lan::{Frame, Lan};
+use super::marks::{Mark, Marks};
+pub(crate) use super::queue::{Event, Queue};
 use super::shape::{RouterKey, routers};
 use super::timeline::Story;
 use super::trace::Trace;
 use super::truth::Truth;
-use crate::flight::Flown;
 use ipnet::IpNet;
 use standfast_core::config::model::Config;
-use standfast_core::event::Role;
-use standfast_core::id::{InstanceId, Interface};
-use standfast_core::input::{Input, KernelNotice, Order};
+use standfast_core::id::Interface;
 use standfast_core::rng::{Rng, Seed};
 use standfast_core::time::Time;
-use std::borrow::Cow;
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The number of the first interface, as on Linux, where 1 is the loopback.
 pub const FIRST_LINK: u32 = 2;
-/// A started daemon has its first dump after at most this time.
-const BOOT: Duration = Duration::from_millis(5);
-
-/// What happens.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// A node's deadline.
-    Wake { host: usize, generation: u64, nth: u64 },
-    /// A frame arrives.
-    Arrive { to: usize, frame: Frame },
-    /// A kernel carries out a request.
-    Apply { host: usize, generation: u64, request: Request },
-    /// A lifetime ends.
-    LeaseEnds { host: usize, on: Interface, address: IpNet, renewal: u64 },
-    /// Something reaches a process.
-    Feed { host: usize, generation: u64, input: Box<Input<'static>> },
-    /// A fault of the plan begins.
-    Inflict(Box<Fault>),
-    /// A fault ends.
-    Undo(Box<Fault>),
-    /// A client tries.
-    Probe { client: usize },
-    /// Somebody replays an advertisement with something changed.
-    Noise { nth: u64 },
-    /// The inputs of a process that has just been thawed.
-    Drain { host: usize, generation: u64 },
-}
-
-#[derive(Debug)]
-struct Entry(Time, u64, Event);
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Entry) -> bool {
-        (self.0, self.1) == (other.0, other.1)
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Entry) -> Ordering {
-        (other.0, other.1).cmp(&(self.0, self.1)) // the earliest is the greatest, for a max-heap
-    }
-}
-
-/// What is planned, in order of time, then of planning.
-#[derive(Debug, Default)]
-pub(crate) struct Queue {
-    heap: BinaryHeap<Entry>,
-    planned: u64,
-}
-
-impl Queue {
-    pub(crate) fn push(&mut self, at: Time, event: Event) {
-        self.planned += 1;
-        self.heap.push(Entry(at, self.planned, event));
-    }
-
-    fn next_at(&self) -> Option<Time> {
-        self.heap.peek().map(|entry| entry.0)
-    }
-
-    /// Forgets the ends of faults: everything has been healed at once.
-    pub(crate) fn forget_undos(&mut self) {
-        let kept: BinaryHeap<Entry> = self
-            .heap
-            .drain()
-            .filter(|entry| !matches!(entry.2, Event::Undo(_) | Event::Inflict(_)))
-            .collect();
-        self.heap = kept;
-    }
-}
+/// How far apart the hosts' clocks are at first.
+const APART: Duration = Duration::from_secs(3_600);
 
 /// A node of a world: its name and its configuration.
 #[derive(Clone, Debug)]
@@ -171,7 +97,8 @@ pub struct World {
     /// Facts that the invariants look at.
     pub watch: Watch,
     pub(crate) queue: Queue,
-    pub(crate) expect_nothing: bool,
+    /// The configuration that a reload replaces, while its consequences are carried out.
+    pub(crate) replaced: Option<Arc<Config>>,
 }
 
 /// Facts that the invariants look at.
@@ -189,8 +116,18 @@ pub struct Watch {
     pub sole: BTreeSet<(usize, IpNet)>,
     /// Hosts that nobody hears: what they hold does not count against others.
     pub apart: BTreeSet<usize>,
-    /// The last advertisement seen, for noise.
-    pub last_advert: Option<Frame>,
+    /// Frames sent so far.
+    pub frames: u64,
+    /// The last advertisements seen, for whoever means harm.
+    pub heard: VecDeque<Rc<Frame>>,
+    /// Some daemon has woken up late, or been frozen: no pace is promised.
+    pub sleepy: bool,
+    /// Who has become master of what, while a drill counts.
+    pub takeovers: Option<Vec<(usize, RouterKey)>>,
+    /// Rare states reached.
+    pub marks: Marks,
+    /// Every address that any configuration has ever given a virtual router.
+    pub addresses: BTreeSet<IpNet>,
 }
 
 impl World {
@@ -204,8 +141,11 @@ impl World {
         }
         let numbers: BTreeMap<Arc<str>, Interface> =
             names.into_iter().zip((FIRST_LINK..).map(Interface)).collect();
-        let hosts: Vec<Host> =
-            specs.iter().zip(0_u64..).map(|(spec, nth)| host(spec, &numbers, rng.fork(nth))).collect();
+        let hosts: Vec<Host> = specs
+            .iter()
+            .zip(0_u32..)
+            .map(|(spec, nth)| host(spec, &numbers, rng.fork(nth.into()), APART * nth))
+            .collect();
         let ports = specs.len() + setting.clients;
         let clients = (specs.len()..ports).map(|port| Client::new(port, setting.probe)).collect();
         let mut world = World {
@@ -220,13 +160,17 @@ impl World {
             story: Story::default(),
             watch: Watch::default(),
             queue: Queue::default(),
-            expect_nothing: false,
+            replaced: None,
         };
+        world.watch.addresses = world.routers.values().flatten().copied().collect();
         for host in 0..specs.len() {
             world.launch(host);
         }
         for client in 0..setting.clients {
             world.queue.push(Time::ZERO + setting.probe, Event::Probe { client });
+        }
+        for host in (0..specs.len()).filter(|host| !world.hosts[*host].config.pools.is_empty()) {
+            world.queue.push(Time::ZERO + setting.probe, Event::Traffic { host, nth: 0 });
         }
         world
     }
@@ -238,8 +182,8 @@ impl World {
 
     /// Lets everything happen up to and including `until`; stops early at a violation.
     pub fn run_until(&mut self, until: Time) {
-        while self.watch.violation.is_none() && self.queue.next_at().is_some_and(|at| at <= until) {
-            let Some(Entry(at, _, event)) = self.queue.heap.pop() else { break };
+        while self.watch.violation.is_none() {
+            let Some((at, event)) = self.queue.pop_until(until) else { break };
             self.now = at;
             self.watch.events += 1;
             self.happen(event);
@@ -252,16 +196,13 @@ impl World {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Wake { host, generation, nth } => {
-                let current = self.hosts[host].generation == generation
-                    && self.hosts[host].awake().is_some_and(|process| process.wake == nth);
-                if current {
-                    self.feed(host, Input::Tick);
-                    self.no_busy_loop(host);
+                if self.hosts[host].generation == generation {
+                    self.wake(host, nth);
                 }
             }
             Event::Arrive { to, frame } => self.arrive(to, &frame),
             Event::Apply { host, generation, request } => self.apply(host, generation, &request),
-            Event::LeaseEnds { host, on, address, renewal } => self.lease_ends(host, on, address, renewal),
+            Event::LeaseEnds { host, held, renewal } => self.lease_ends(host, held.0, held.1, renewal),
             Event::Feed { host, generation, input } => {
                 if self.hosts[host].generation == generation {
                     self.answer(host, *input);
@@ -271,274 +212,30 @@ impl World {
             Event::Undo(fault) => self.undo(&fault),
             Event::Probe { client } => self.probe(client),
             Event::Noise { nth } => self.noise(nth),
+            Event::Attack { attack, nth } => self.attack_again(attack, nth),
             Event::Drain { host, generation } => {
                 if self.hosts[host].generation == generation {
                     self.drain(host);
                 }
             }
-        }
-    }
-
-    /// Starts a process on `host`.
-    pub(crate) fn launch(&mut self, host: usize) {
-        let h = &mut self.hosts[host];
-        h.generation += 1;
-        h.killed = false;
-        let seed = Seed(h.rng.fork(h.generation).next_u64());
-        let node = Flown::new(h.config.clone(), seed, self.now);
-        h.process = Some(Process { node, wake: 0, frozen: None, stopping: false, seen: Seen::default() });
-        self.trace.say(self.now, Some(host), format_args!("starts"));
-        let boot =
-            Duration::from_nanos(self.hosts[host].rng.below(u64::try_from(BOOT.as_nanos()).unwrap_or(1)));
-        self.carry_out(host);
-        self.dump_after(host, boot);
-    }
-
-    /// Sends the process of `host` a dump of its kernel.
-    pub(crate) fn dump(&mut self, host: usize) {
-        self.dump_after(host, Duration::from_micros(100));
-    }
-
-    fn dump_after(&mut self, host: usize, after: Duration) {
-        // The dump is read when it arrives: what changes until then is part of it.
-        let at = self.now + after;
-        let generation = self.hosts[host].generation;
-        let begin = Input::Kernel(KernelNotice::ResyncBegin);
-        self.queue.push(at, Event::Feed { host, generation, input: Box::new(begin) });
-    }
-
-    /// An answer or notice reaches `host`; a dump's beginning brings the whole dump with it.
-    fn answer(&mut self, host: usize, input: Input<'static>) {
-        let frozen = self.hosts[host].process.as_ref().is_some_and(|process| process.frozen.is_some());
-        if let (Input::Kernel(KernelNotice::ResyncBegin), false) = (&input, frozen) {
-            for notice in self.hosts[host].kernel.dump() {
-                self.feed(host, Input::Kernel(notice));
-            }
-            return;
-        }
-        if let (Input::Checked { check, ticket, .. }, Some(process)) = (&input, &mut self.hosts[host].process)
-            && process.seen.running.get(check) == Some(ticket)
-        {
-            process.seen.running.remove(check);
-        }
-        self.feed(host, input);
-    }
-
-    /// Feeds `input` to the process of `host`, if there is one; a frozen one gets it later.
-    pub(crate) fn feed(&mut self, host: usize, input: Input<'_>) {
-        if !self.hosts[host].powered {
-            return;
-        }
-        let Some(process) = &mut self.hosts[host].process else { return };
-        if let Some((_, waiting)) = &mut process.frozen {
-            if waiting.len() < MAX_WAITING && !matches!(input, Input::Tick) {
-                waiting.push_back(owned(input));
-            }
-            return;
-        }
-        if self.trace.in_words() && !matches!(input, Input::Tick) {
-            self.trace.say(self.now, Some(host), format_args!("<- {}", Short(&input)));
-        }
-        process.stopping |= matches!(input, Input::Stop);
-        if let Input::Order(Order::Resign(id)) = &input {
-            process.seen.resigned.insert(*id);
-        } else if let Input::Order(Order::Rejoin(id)) = &input {
-            process.seen.resigned.remove(id);
-        }
-        process.node.handle(self.now, input);
-        self.carry_out(host);
-    }
-
-    /// Plans the wake-up that the node of `host` asks for.
-    pub(crate) fn plan_wake(&mut self, host: usize) {
-        let now = self.now;
-        let h = &mut self.hosts[host];
-        let generation = h.generation;
-        let Some(process) = &mut h.process else { return };
-        process.wake += 1;
-        if let Some((at, _)) = process.node.deadline() {
-            let nth = process.wake;
-            self.queue.push(at.max(now), Event::Wake { host, generation, nth });
-        }
-    }
-
-    pub(crate) fn freeze(&mut self, host: usize) {
-        let now = self.now;
-        if let Some(process) = &mut self.hosts[host].process {
-            process.frozen.get_or_insert_with(|| (now, VecDeque::new()));
-        }
-    }
-
-    /// Thaws the process of `host`: its deadline first, then what waited, as the driver does it.
-    pub(crate) fn thaw(&mut self, host: usize) {
-        let now = self.now;
-        let h = &mut self.hosts[host];
-        let generation = h.generation;
-        let Some(process) = &mut h.process else { return };
-        if let Some((since, waiting)) = process.frozen.take() {
-            // Whoever was frozen for longer than its rivals wait may have been replaced.
-            let replaced = |id: &InstanceId| {
-                h.config.instances.get(id).is_some_and(|instance| {
-                    let election = &instance.election;
-                    now.since(since)
-                        > election.interval * (u32::from(election.down_adverts) + 1) + Duration::from_secs(1)
-                })
-            };
-            let masters = process.seen.roles.iter().filter(|(_, role)| **role == Role::Master);
-            let stale = masters.map(|(id, _)| *id).filter(replaced).collect();
-            process.seen.thawed = Some(Thawed { adverts: BTreeMap::new(), stale });
-            self.feed(host, Input::Tick);
-            for input in waiting {
-                self.queue.push(self.now, Event::Feed { host, generation, input: Box::new(input) });
-            }
-            self.queue.push(self.now, Event::Drain { host, generation });
-        }
-    }
-
-    fn drain(&mut self, host: usize) {
-        if let Some(process) = &mut self.hosts[host].process {
-            process.seen.thawed = None;
-        }
-    }
-
-    /// Carrier of `host` comes, or goes.
-    pub(crate) fn plug(&mut self, host: usize, plugged: bool) {
-        let h = &mut self.hosts[host];
-        h.unplugged = if plugged { h.unplugged.saturating_sub(1) } else { h.unplugged + 1 };
-        let running = h.unplugged == 0;
-        let mut notices = Vec::new();
-        for (on, link) in &mut h.kernel.links {
-            if link.running != running {
-                link.running = running;
-                notices.push(kernel::notice(*on, link));
-            }
-        }
-        for notice in notices {
-            self.notify(host, notice);
-        }
-    }
-
-    /// Sends `body` from `port` to everybody whom it concerns.
-    pub(crate) fn send(&mut self, port: usize, on: Interface, body: Body) {
-        if self.hosts.get(port).is_some_and(|host| !host.powered || host.unplugged > 0) {
-            return;
-        }
-        let only = match &body {
-            Body::Advert { to, .. } if !to.is_multicast() => {
-                let owner = self.hosts.iter().position(|host| host.own.iter().any(|(_, own)| own == to));
-                let Some(owner) = owner else { return };
-                Some(owner)
-            }
-            Body::Advert { .. } | Body::Announce(_) | Body::Query(_) | Body::Reply(_) => None,
-        };
-        let frame = Frame { sender: port, on, body };
-        for to in (0..self.lan.ports()).filter(|to| *to != port && only.is_none_or(|only| only == *to)) {
-            let (first, second) = self.lan.pass(self.now, port, to);
-            for at in [first, second].into_iter().flatten() {
-                self.queue.push(at, Event::Arrive { to, frame: frame.clone() });
-            }
-        }
-    }
-
-    fn arrive(&mut self, to: usize, frame: &Frame) {
-        let Some(host) = self.hosts.get_mut(to) else {
-            let client = to - self.hosts.len();
-            return self.clients[client].hear(frame, self.setting.canary);
-        };
-        if !host.powered || host.unplugged > 0 {
-            return;
-        }
-        match &frame.body {
-            Body::Advert { from, to: at, hops, payload } => {
-                let open = host.process.as_ref().is_some_and(|p| p.seen.receives.contains(&(frame.on, *at)));
-                if open {
-                    let payload = Cow::Borrowed(&payload[..]);
-                    self.feed(to, Input::Packet { on: frame.on, from: *from, to: *at, hops: *hops, payload });
+            Event::Viewed { host, generation, pool } => {
+                if self.hosts[host].generation == generation {
+                    self.viewed(host, pool);
                 }
             }
-            Body::Announce(address) => {
-                if self.setting.canary != Some(Canary::DeafNeighbours) {
-                    host.neighbours.insert(*address, frame.sender);
-                }
-            }
-            Body::Query(address) => {
-                if host.holds(*address) {
-                    let address = *address;
-                    self.send(to, frame.on, Body::Reply(address));
-                }
-            }
-            Body::Reply(_) => {}
+            Event::Traffic { host, nth } => self.traffic(host, nth),
         }
     }
 
-    /// Somebody replays the last advertisement with something changed; no receiver may be moved by it.
-    fn noise(&mut self, nth: u64) {
-        let again = Duration::from_millis(700);
-        self.queue.push(self.now + again, Event::Noise { nth: nth + 1 });
-        let Some(frame) = self.watch.last_advert.clone() else { return };
-        let Body::Advert { from, to, hops, payload } = frame.body else { return };
-        let mut changed = payload.to_vec();
-        let mut hops = hops;
-        match nth % 4 {
-            0 if to.is_multicast() => hops = 254, // right in everything else, but it came through a router
-            1 => changed.truncate(7),
-            2 => changed[0] = 0x51,
-            _ => changed[2] = changed[2].wrapping_add(1), // another priority, the old checksum
-        }
-        if changed[..] == payload[..] && hops == 255 {
-            return;
-        }
-        // It comes from the true sender's port, so that only the receive checks can tell.
-        self.send(frame.sender, frame.on, Body::Advert { from, to, hops, payload: changed.into() });
-    }
-
-    /// Starts the noise.
-    pub fn make_noise(&mut self) {
-        self.queue.push(self.now, Event::Noise { nth: 0 });
+    /// A rare state was reached.
+    pub(crate) fn mark(&mut self, mark: Mark) {
+        self.watch.marks.insert(mark);
     }
 
     /// The node's instances by virtual router and role, for the story.
     #[must_use]
     pub fn holders(&self, address: IpNet) -> Vec<usize> {
         (0..self.hosts.len()).filter(|host| self.hosts[*host].serves(address)).collect()
-    }
-}
-
-/// A short form of an input, for traces.
-struct Short<'a, 'b>(&'a Input<'b>);
-
-impl std::fmt::Display for Short<'_, '_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Input::Packet { from, payload, .. } => {
-                let byte = |at: usize| payload.get(at).copied().unwrap_or(0);
-                write!(f, "advert from {from} vrid {} priority {}", byte(1), byte(2))
-            }
-            Input::Configure(_) => write!(f, "Configure"),
-            other @ (Input::Tick
-            | Input::Checked { .. }
-            | Input::Observed { .. }
-            | Input::Done { .. }
-            | Input::Kernel(_)
-            | Input::Order(_)
-            | Input::Stop) => write!(f, "{other:?}"),
-        }
-    }
-}
-
-fn owned(input: Input<'_>) -> Input<'static> {
-    match input {
-        Input::Tick => Input::Tick,
-        Input::Packet { on, from, to, hops, payload } => {
-            Input::Packet { on, from, to, hops, payload: Cow::Owned(payload.into_owned()) }
-        }
-        Input::Checked { check, ticket, outcome } => Input::Checked { check, ticket, outcome },
-        Input::Observed { pool, server, tally } => Input::Observed { pool, server, tally },
-        Input::Done { ticket, result } => Input::Done { ticket, result },
-        Input::Kernel(notice) => Input::Kernel(notice),
-        Input::Configure(config) => Input::Configure(config),
-        Input::Order(order) => Input::Order(order),
-        Input::Stop => Input::Stop,
     }
 }
 
@@ -563,7 +260,7 @@ pub fn own_prefix(address: IpAddr) -> u8 {
     if address.is_ipv4() { 24 } else { 64 }
 }
 
-fn host(spec: &Spec, numbers: &BTreeMap<Arc<str>, Interface>, rng: Rng) -> Host {
+fn host(spec: &Spec, numbers: &BTreeMap<Arc<str>, Interface>, rng: Rng, apart: Duration) -> Host {
     let state = |name: &Arc<str>| LinkState { name: name.clone(), running: true };
     let links: BTreeMap<_, _> = numbers.iter().map(|(name, on)| (*on, state(name))).collect();
     let on_each = links.keys().flat_map(|on| spec.own.iter().map(move |own| (*on, *own)));
@@ -584,6 +281,6 @@ fn host(spec: &Spec, numbers: &BTreeMap<Arc<str>, Interface>, rng: Rng) -> Host 
         generation: 0,
         rng: rng.fork(2),
         unplugged: 0,
-        killed: false,
+        machine: Machine::new(Time::from_duration(apart)),
     }
 }

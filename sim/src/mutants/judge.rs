@@ -42,6 +42,15 @@ pub(crate) struct Verdict {
     pub(crate) name: String,
     pub(crate) breaks: String,
     pub(crate) fate: Fate,
+    /// Why it is known to survive.
+    pub(crate) known: Option<String>,
+}
+
+impl Verdict {
+    /// It survived, and nobody knew.
+    pub(crate) fn is_news(&self) -> bool {
+        self.fate == Fate::Survived && self.known.is_none()
+    }
 }
 
 /// The fates of all of `mutants`, in their order.
@@ -56,6 +65,7 @@ pub(crate) fn all(program: &Path, mutants: &[(u32, &Mutant)]) -> Result<Vec<Verd
                 name: mutant.name.clone(),
                 breaks: mutant.breaks.clone(),
                 fate,
+                known: mutant.survives.clone(),
             });
             judged.lock().expect("no judge panics").push((nth, verdict));
         }
@@ -128,6 +138,17 @@ fn fate(status: Option<i32>, text: &str) -> Result<Fate, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_survivor_that_nobody_knew_of_is_news() {
+        let verdict = |fate, known: Option<&str>| {
+            let (name, breaks) = (String::from("m"), String::new());
+            Verdict { name, breaks, fate, known: known.map(String::from) }.is_news()
+        };
+        assert!(verdict(Fate::Survived, None));
+        assert!(!verdict(Fate::Survived, Some("masked")));
+        assert!(!verdict(Fate::Killed { seed: None, by: String::from("A1") }, None));
+    }
 
     #[test]
     fn a_run_that_passed_is_a_survivor_and_one_that_failed_names_its_killer() {

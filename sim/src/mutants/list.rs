@@ -24,6 +24,9 @@ pub(crate) struct Mutant {
     /// The tier that has to notice it: 1 unless said.
     #[serde(default = "first")]
     pub(crate) tier: u8,
+    /// Why nothing notices it, where that is known: it is run and shown all the same.
+    #[serde(default)]
+    pub(crate) survives: Option<String>,
     /// `find` is one or more whole statements.
     #[serde(default)]
     pub(crate) statement: bool,

@@ -46,18 +46,31 @@ pub(crate) fn run(order: &MutantsOrder) -> Ended {
         }
     }
     let verdicts = judge::all(&program, &chosen)?;
-    let survived = verdicts.iter().filter(|verdict| verdict.fate == Fate::Survived).count();
     if order.json {
-        json(&json!({
-            "seeds": SEEDS,
-            "mutants": verdicts.len(),
-            "survived": survived,
-            "verdicts": verdicts.iter().map(as_json).collect::<Vec<_>>(),
-        }));
+        json(&all_as_json(&verdicts));
     } else {
-        say(&table(&verdicts, survived));
+        say(&table(&verdicts));
     }
-    Ok(survived == 0)
+    Ok(!verdicts.iter().any(Verdict::is_news))
+}
+
+/// Killed, survivors that were known, survivors that were not.
+fn counts(verdicts: &[Verdict]) -> [usize; 3] {
+    let survived = verdicts.iter().filter(|verdict| verdict.fate == Fate::Survived).count();
+    let news = verdicts.iter().filter(|verdict| verdict.is_news()).count();
+    [verdicts.len() - survived, survived - news, news]
+}
+
+fn all_as_json(verdicts: &[Verdict]) -> serde_json::Value {
+    let [killed, known, news] = counts(verdicts);
+    json!({
+        "seeds": SEEDS,
+        "mutants": verdicts.len(),
+        "killed": killed,
+        "known_survivors": known,
+        "survived": news,
+        "verdicts": verdicts.iter().map(as_json).collect::<Vec<_>>(),
+    })
 }
 
 fn listing(chosen: &[(u32, &Mutant)], as_json: bool) -> String {
@@ -74,25 +87,35 @@ fn as_json(verdict: &Verdict) -> serde_json::Value {
         Fate::Survived => ("survived", None, None),
         Fate::Killed { seed, by } => ("killed", *seed, Some(by)),
     };
-    json!({ "name": verdict.name, "breaks": verdict.breaks, "fate": fate, "seed": seed, "by": by })
+    json!({ "name": verdict.name, "breaks": verdict.breaks, "fate": fate, "seed": seed, "by": by, "known": verdict.known })
 }
 
-fn table(verdicts: &[Verdict], survived: usize) -> String {
+fn table(verdicts: &[Verdict]) -> String {
     let mut text = format!("{:32} {:>8}  {:9} what it breaks\n", "mutant", "at seed", "killed by");
     for verdict in verdicts {
         let (seed, by) = match &verdict.fate {
-            Fate::Survived => (String::from("-"), "SURVIVED"),
+            Fate::Survived => (String::from("-"), if verdict.is_news() { "SURVIVED" } else { "survives" }),
             Fate::Killed { seed, by } => {
                 (seed.map_or_else(|| String::from("?"), |seed| seed.to_string()), by.as_str())
             }
         };
         let _ = writeln!(text, "{:32} {seed:>8}  {by:9} {}", verdict.name, verdict.breaks);
+        match (&verdict.fate, &verdict.known) {
+            (Fate::Survived, Some(why)) => {
+                let _ = writeln!(text, "{:53} why: {why}", "");
+            }
+            (Fate::Killed { .. }, Some(_)) => {
+                let _ =
+                    writeln!(text, "{:53} no longer survives: take `survives` out of sim/mutants.toml", "");
+            }
+            (Fate::Survived | Fate::Killed { .. }, None) => {}
+        }
     }
-    let killed = verdicts.len() - survived;
+    let [killed, known, news] = counts(verdicts);
+    let count = verdicts.len();
     let _ = writeln!(
         text,
-        "{} mutants: {killed} killed within {SEEDS} seeds (tier 2: {STORMS}), {survived} survived",
-        verdicts.len()
+        "{count} mutants: {killed} killed within {SEEDS} seeds (tier 2: {STORMS}), {known} known to survive, {news} SURVIVED"
     );
     text
 }

@@ -112,6 +112,7 @@ mod tests {
             replace: replace.into(),
             within: None,
             tier: 1,
+            survives: None,
             statement: false,
         }
     }

@@ -231,6 +231,7 @@ fn shape(rng: &mut Rng) -> Shape {
         (priority, interval)
     };
     let routers = (0..one_of(rng, &[1, 1, 2])).map(|nth: u8| RouterShape {
+        tracks: true,
         vrid: 51 + nth,
         version,
         family,
@@ -242,7 +243,11 @@ fn shape(rng: &mut Rng) -> Shape {
         members: (0..nodes).map(member).collect(),
     });
     let routers = routers.collect();
+    let Shape { balance, second_block, group, .. } = Shape::three(Version::V2, false);
     Shape {
+        balance,
+        second_block,
+        group,
         nodes,
         routers,
         delay: (Duration::from_millis(1), Duration::from_millis(3)),

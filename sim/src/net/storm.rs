@@ -239,7 +239,7 @@ impl<'a> Storm<'a> {
     }
 
     fn reload(&mut self, nth: usize, to: Tweak) {
-        let config = to.apply(&self.first[nth]);
+        let config = to.apply(&self.first[nth], &self.first[nth]);
         self.cluster.order(nth, Input::Configure(Arc::new(config)));
     }
 

@@ -55,13 +55,7 @@ pub fn fault(fault: &Fault, begins: bool) -> Option<(Option<usize>, String)> {
             world(format!("THE NETWORK SPLITS: {} on one side", one.join(", ")), "the network heals")
         }
         Fault::Trouble { port, trouble, .. } => {
-            let text = match trouble {
-                Trouble::Loss(rate) => format!("{} OF 1000 FRAMES from and to it ARE LOST", rate),
-                Trouble::Duplicates(rate) => format!("{} of 1000 frames from and to it come twice", rate),
-                Trouble::Extra(extra) => {
-                    format!("frames from and to it take {} ms longer", extra.as_millis())
-                }
-            };
+            let text = trouble_words(*trouble);
             say(*port, &text, "its network is sound again")
         }
         Fault::Refuse { host, errno, .. } => say(
@@ -69,15 +63,79 @@ pub fn fault(fault: &Fault, begins: bool) -> Option<(Option<usize>, String)> {
             &format!("its kernel REFUSES ADDRESSES ({errno:?})"),
             "its kernel takes addresses again",
         ),
-        Fault::SlowKernel { host, .. } => {
-            say(*host, "its kernel answers late", "its kernel answers in time again")
+        Fault::SlowKernel { .. }
+        | Fault::MuteKernel { .. }
+        | Fault::BlindKernel { .. }
+        | Fault::Clog { .. }
+        | Fault::AddAddresses { .. }
+        | Fault::Renumber { .. }
+        | Fault::Drift { .. }
+        | Fault::SlowCpu { .. }
+        | Fault::ScriptFlaps { .. }
+        | Fault::SlowChecks { .. }
+        | Fault::ServerTrickles { .. }
+        | Fault::ServerFlaps { .. }
+        | Fault::Admin { .. }
+        | Fault::Weight { .. }
+        | Fault::Attack { .. } => odd(fault, begins),
+    }
+}
+
+fn trouble_words(trouble: Trouble) -> String {
+    match trouble {
+        Trouble::Loss(rate) => format!("{} OF 1000 FRAMES from and to it ARE LOST", rate),
+        Trouble::Duplicates(rate) => format!("{} of 1000 frames from and to it come twice", rate),
+        Trouble::Extra(extra) => {
+            format!("frames from and to it take {} ms longer", extra.as_millis())
         }
-        Fault::MuteKernel { host, .. } => {
-            say(*host, "its kernel's answers are lost", "its kernel's answers arrive again")
-        }
-        Fault::BlindKernel { host, .. } => {
-            say(*host, "its kernel's notices are lost", "its kernel's notices arrive again")
-        }
+        Trouble::Bursts(_) => String::from("frames from and to it ARE LOST IN BURSTS"),
+        Trouble::Reorder(_) => String::from("frames from and to it overtake each other"),
+        Trouble::Damage(rate) => format!("{rate} of 1000 frames from and to it ARE DAMAGED"),
+        Trouble::NoMulticast => String::from("its multicast IS FILTERED"),
+        Trouble::NoAnnounce => String::from("announcements from and to it ARE LOST"),
+    }
+}
+
+/// The rarer ones.
+fn odd(fault: &Fault, begins: bool) -> Option<(Option<usize>, String)> {
+    let say = |host: usize, start: &str, end: &str| {
+        Some((Some(host), String::from(if begins { start } else { end })))
+    };
+    if let Fault::SlowKernel { host, .. } = fault {
+        say(*host, "its kernel answers late", "its kernel answers in time again")
+    } else if let Fault::MuteKernel { host, .. } = fault {
+        say(*host, "its kernel's answers are lost", "its kernel's answers arrive again")
+    } else if let Fault::BlindKernel { host, .. } = fault {
+        say(*host, "its kernel's notices are lost", "its kernel's notices arrive again")
+    } else if let Fault::Clog { port, .. } = fault {
+        say(*port, "frames from and to it ARE HELD BACK", "frames held back arrive at once")
+    } else if let Fault::AddAddresses { host, .. } = fault {
+        say(*host, "somebody ADDS THE ADDRESSES BY HAND", "the addresses added by hand are gone")
+    } else if let Fault::Renumber { host } = fault {
+        say(*host, "its interface IS MADE ANEW, under another number", "")
+    } else if let Fault::Drift { host, ppm, .. } = fault {
+        say(*host, &format!("its clock is wrong by {ppm} ppm"), "its clock is right again")
+    } else if let Fault::SlowCpu { host, .. } = fault {
+        say(*host, "its daemon wakes up late", "its daemon wakes up in time again")
+    } else if let Fault::ScriptFlaps { host, .. } = fault {
+        say(*host, "its check script FLAPS", "its check script is steady again")
+    } else if let Fault::SlowChecks { host, .. } = fault {
+        say(*host, "its checks answer too late", "its checks answer in time again")
+    } else if let Fault::Admin { host, server, admin, .. } = fault {
+        say(*host, &format!("is ordered: {server} {admin:?}"), &format!("is ordered: {server} ready"))
+    } else if let Fault::Weight { host, server, weight, .. } = fault {
+        let (start, end) =
+            (format!("is ordered: {server} weight {weight}"), format!("{server} as configured"));
+        say(*host, &start, &end)
+    } else if let Fault::ServerTrickles { server, .. } = fault {
+        Some((
+            None,
+            format!("server {server} {}", if begins { "answers just in time" } else { "is quick again" }),
+        ))
+    } else if let Fault::ServerFlaps { server, .. } = fault {
+        Some((None, format!("server {server} {}", if begins { "FLAPS" } else { "is steady again" })))
+    } else {
+        begins.then(|| (None, format!("SOMEBODY ATTACKS: {fault:?}")))
     }
 }
 
@@ -86,6 +144,11 @@ fn reload(to: Tweak) -> String {
         Tweak::First => String::from("RELOADS the files as they were at first"),
         Tweak::Priority(by) => format!("RELOADS, with its priority changed by {by}"),
         Tweak::ExtraAddress => String::from("RELOADS, with one address more"),
+        Tweak::As(other) => format!("RELOADS, with the priorities of {{{other}}}"),
+        Tweak::Interval => String::from("RELOADS, with twice the interval"),
+        Tweak::Password => String::from("RELOADS, with another password"),
+        Tweak::HalfTheServers => String::from("RELOADS, with half of its servers"),
+        Tweak::NoServers => String::from("RELOADS, without any server"),
     }
 }
 

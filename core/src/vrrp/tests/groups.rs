@@ -98,3 +98,32 @@ fn resigning_one_member_resigns_all() {
     bench.run(ms(5000));
     assert_eq!((bench.role(ID), bench.role(OTHER)), (Role::Init, Role::Init));
 }
+
+/// Found by the simulator: a second delay was begun for the member whose first one had ended, so that the delays of a
+/// group were never all over at once.
+#[test]
+fn preemption_delays_of_members_that_end_one_after_the_other_end_in_a_takeover_of_all() {
+    let delayed = |id| {
+        let mut config = instance(id, 150);
+        config.election.preempt_delay = ms(2000);
+        config
+    };
+    let mut config = config(alloc::vec![delayed(1), delayed(2)]);
+    let group = GroupConfig {
+        id: GroupId(1),
+        name: "G".into(),
+        members: alloc::vec![ID, OTHER],
+        notify: NotifyConfig::default(),
+    };
+    config.groups.insert(GroupId(1), Arc::new(group));
+    let mut bench = Bench::new(&config);
+    for _ in 0..4 {
+        for id in [1, 2] {
+            let payload = advert_of(&delayed(id), PEER, 10, ms(1000));
+            bench.raw(PEER, 255, &payload);
+            bench.run(ms(10));
+        }
+        bench.run(ms(980));
+    }
+    assert_eq!((bench.role(ID), bench.role(OTHER)), (Role::Master, Role::Master));
+}

@@ -1,0 +1,147 @@
+//! Frames on their way: who gets which, when, and what a host or client does with one that arrives.
+//!
+//! Hosts hand advertisements to their process when it has opened the reception; announcements change the neighbour
+//! caches of hosts, queries are answered by whoever holds the address.
+
+use super::invariant;
+use super::lan::{Body, Frame};
+use super::marks::Mark;
+use super::queue::Event;
+use super::world::{Canary, World};
+use standfast_core::id::Interface;
+use standfast_core::input::Input;
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Between two frames that a clogged link releases.
+const RELEASED_EVERY: Duration = Duration::from_micros(20);
+
+/// VRID and priority of an advertisement's payload.
+pub(crate) fn vrid_and_priority(payload: &[u8]) -> Option<(u8, u8)> {
+    Some((*payload.get(1)?, *payload.get(2)?))
+}
+
+impl World {
+    /// Sends `body` from `port`, on the segment `on`, to everybody whom it concerns.
+    pub(crate) fn send(&mut self, port: usize, on: Interface, body: Body) {
+        self.transmit(port, on, body, true);
+    }
+
+    /// Sends what somebody else than its sender has made, as if from `port`.
+    pub(crate) fn send_forged(&mut self, port: usize, on: Interface, body: Body) {
+        self.transmit(port, on, body, false);
+    }
+
+    fn transmit(&mut self, port: usize, on: Interface, body: Body, honest: bool) {
+        if self.hosts.get(port).is_some_and(|host| !host.powered || host.unplugged > 0) {
+            return;
+        }
+        let (mut to, mut end) = (0, self.lan.ports());
+        let mut farewell = false;
+        if let Body::Advert { to: at, payload, .. } = &body {
+            end = self.hosts.len(); // clients do not listen
+            farewell = payload.get(2) == Some(&0);
+            if !at.is_multicast() {
+                let owner = self.hosts.iter().position(|host| host.own.iter().any(|(_, own)| own == at));
+                let Some(owner) = owner else { return };
+                (to, end) = (owner, owner + 1);
+            }
+        }
+        self.watch.frames += 1;
+        let frame = Rc::new(Frame { sender: port, order: self.watch.frames, honest, on, body });
+        while to < end {
+            if to != port {
+                let arrives = self.put(port, to, &frame);
+                if honest && farewell && !arrives {
+                    self.mark(Mark::FarewellLost);
+                }
+            }
+            to += 1;
+        }
+        if honest && matches!(frame.body, Body::Advert { .. }) {
+            self.overhear(frame);
+        }
+    }
+
+    /// The attacker listens, too.
+    fn overhear(&mut self, frame: Rc<Frame>) {
+        if self.watch.heard.len() == super::adversary::MAX_HEARD {
+            self.watch.heard.pop_front();
+        }
+        self.watch.heard.push_back(frame);
+    }
+
+    /// Puts a frame on one link; false when it is lost.
+    fn put(&mut self, from: usize, to: usize, frame: &Rc<Frame>) -> bool {
+        if self.lan.is_clogged(from, to) {
+            self.lan.hold(from, to, frame.clone());
+            return true;
+        }
+        let passage = self.lan.pass(self.now, from, to, &frame.body);
+        let Some(at) = passage.at else { return false };
+        let frame = match passage.damage {
+            Some(damage) => Rc::new(World::damaged(frame, damage)),
+            None => frame.clone(),
+        };
+        if let Some(again) = passage.again {
+            self.queue.push(again, Event::Arrive { to, frame: frame.clone() });
+        }
+        self.queue.push(at, Event::Arrive { to, frame });
+        true
+    }
+
+    /// Clogs the links of `port`, or releases what they held.
+    pub(crate) fn clog(&mut self, port: usize, begins: bool) {
+        let mut at = self.now;
+        for (_, to, frame) in self.lan.clog(port, begins) {
+            at = at + RELEASED_EVERY;
+            self.queue.push(at, Event::Arrive { to, frame });
+        }
+    }
+
+    pub(crate) fn arrive(&mut self, to: usize, frame: &Frame) {
+        let Some(host) = self.hosts.get_mut(to) else {
+            let client = to - self.hosts.len();
+            return self.clients[client].hear(frame, self.setting.canary);
+        };
+        if !host.powered || host.unplugged > 0 {
+            return;
+        }
+        match &frame.body {
+            Body::Advert { from, to: at, hops, payload } => {
+                let on = host.machine.numbered(frame.on);
+                let Some(process) = &mut host.process else { return };
+                if !process.seen.receives.contains(&(on, *at)) {
+                    return;
+                }
+                if let (true, Some((vrid, priority))) = (frame.honest, vrid_and_priority(payload)) {
+                    let last = process.seen.farewells_heard.entry((frame.sender, vrid)).or_insert(0);
+                    if priority == 0 {
+                        *last = (*last).max(frame.order);
+                    } else if frame.order < *last {
+                        self.watch.marks.insert(Mark::AdvertAfterFarewell);
+                    }
+                }
+                // A changed copy must be refused; a forgery may be believed.
+                if frame.honest || frame.sender >= self.lan.ports() {
+                    invariant::believe(self, to, frame);
+                }
+                let payload = Cow::Borrowed(&payload[..]);
+                self.feed(to, Input::Packet { on, from: *from, to: *at, hops: *hops, payload });
+            }
+            Body::Announce(address) => {
+                if self.setting.canary != Some(Canary::DeafNeighbours) {
+                    host.neighbours.insert(*address, frame.sender);
+                }
+            }
+            Body::Query(address) => {
+                if host.holds(*address) {
+                    let address = *address;
+                    self.send(to, frame.on, Body::Reply(address));
+                }
+            }
+            Body::Reply(_) => {}
+        }
+    }
+}

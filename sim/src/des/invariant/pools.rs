@@ -1,0 +1,80 @@
+//! Pools and pickers: A15, A17, A18.
+
+use super::Broken;
+use super::health::disturb;
+use crate::des::traffic::WINDOW;
+use crate::des::world::World;
+use standfast_core::balance::view::{PoolView, ServerView};
+use standfast_core::id::PoolId;
+use standfast_core::input::{Admin, Order};
+
+fn takes(server: &ServerView) -> bool {
+    server.usable && server.weight > 0
+}
+
+/// A15 and A17 at each connection.
+pub fn on_pick(world: &mut World, host: usize, pool: PoolId, picked: Option<usize>) {
+    let broken = usable_is_picked(world, host, pool, picked).or_else(|| shares_are_exact(world, host, pool));
+    if let Some((name, what)) = broken {
+        world.fail(name, format!("n{}: {what}", host + 1));
+    }
+}
+
+/// A15: no pick of an unusable server, and none refused, while the view has a usable one.
+fn usable_is_picked(world: &World, host: usize, pool: PoolId, picked: Option<usize>) -> Broken {
+    let plane = world.hosts[host].process.as_ref()?.seen.traffic.get(&pool)?;
+    let any = plane.view.servers.iter().any(takes);
+    match picked.map(|at| plane.view.servers.get(at)) {
+        None if any => Some(("A15", format!("refuses a connection, although {pool} has a usable server"))),
+        Some(server) if !server.is_some_and(takes) => {
+            Some(("A15", format!("{pool}: gives a connection to {server:?}")))
+        }
+        None | Some(_) => None,
+    }
+}
+
+/// A17: once a view has been stable for long enough, each server gets exactly its share of a whole round. Long enough is
+/// two rounds, each with as many places as the servers weigh: who comes back waits for the end of the running one.
+fn shares_are_exact(world: &World, host: usize, pool: PoolId) -> Broken {
+    let plane = world.hosts[host].process.as_ref()?.seen.traffic.get(&pool)?;
+    let share = |server: &ServerView| {
+        if takes(server) && !server.backup { usize::try_from(server.weight).unwrap_or(0) } else { 0 }
+    };
+    let round: usize = plane.view.servers.iter().map(share).sum();
+    let picks = &plane.picks;
+    if round == 0 || picks.len() < round * 3 || picks.len() == WINDOW || !picks.len().is_multiple_of(round) {
+        return None;
+    }
+    let last = &picks[picks.len() - round..];
+    for (at, server) in plane.view.servers.iter().enumerate() {
+        let got = last.iter().filter(|pick| usize::try_from(**pick) == Ok(at)).count();
+        if got != share(server) {
+            let (name, due) = (&server.name, share(server));
+            return Some(("A17", format!("{name} got {got} of {round} connections, not {due}")));
+        }
+    }
+    None
+}
+
+/// Remembers what an operator ordered.
+pub(super) fn note_order(world: &mut World, host: usize, order: &Order) -> Broken {
+    let process = world.hosts[host].process.as_mut()?;
+    if let Order::Server { server, admin, .. } = order {
+        process.seen.admin.insert(*server, *admin);
+        disturb(&mut process.seen);
+    }
+    None
+}
+
+/// A18: a server that an operator has drained, or taken out, is in no view as usable.
+pub(super) fn drained_take_nothing(
+    world: &World,
+    host: usize,
+    pool: PoolId,
+    view: Option<&PoolView>,
+) -> Broken {
+    let admin = &world.hosts[host].process.as_ref()?.seen.admin;
+    let mut servers = view?.servers.iter().filter(|server| takes(server));
+    let server = servers.find(|server| admin.get(&server.id).is_some_and(|admin| *admin != Admin::Ready))?;
+    Some(("A18", format!("{pool} publishes {} as usable against an operator's order", server.name)))
+}
