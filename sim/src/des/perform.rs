@@ -135,6 +135,7 @@ impl World {
             }
             Action::Event(event) => hash.debug(event),
             Action::Stopped => hash.number(11),
+            Action::Tell { line } => hash.numbers([12, line.len() as u64]),
         }
     }
 
