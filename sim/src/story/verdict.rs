@@ -122,7 +122,8 @@ fn takeover(scenario: &Scenario, timeline: &Timeline) -> Option<String> {
     let mut said: Vec<String> = Vec::new();
     let together: Duration = after.iter().filter(|turn| turn.hosts.len() > 1).map(Turn::lasted).sum();
     if together >= BRIEF {
-        said.push(format!("two nodes held the address for {}", human(together)));
+        let tenths = (together.as_millis() + 50) / 100;
+        said.push(format!("two nodes held the address for {}.{} s", tenths / 10, tenths % 10));
     }
     if let Some((one, rest)) = alone.split_first() {
         said.push(format!("{} took over", timeline.name(*one)));
