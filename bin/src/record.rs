@@ -12,6 +12,7 @@ use standfast_core::node::Node;
 use standfast_core::rng::Seed;
 use standfast_core::time::Time;
 use standfast_io::driver::Observer;
+use standfast_io::linux::pipes::Pipes;
 use standfast_io::log::{EventLog, Logger};
 use standfast_io::recorder::{self, Mapped, Tape};
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ static RECORDING: OnceLock<PathBuf> = OnceLock::new();
 /// What sees a running node: the log, and the recorder if there is one.
 pub struct Watch {
     log: Rc<EventLog<Logger>>,
+    pipes: Pipes,
     tape: Option<Tape<Mapped>>,
 }
 
@@ -34,7 +36,7 @@ impl Watch {
     #[must_use]
     pub fn new(log: Rc<EventLog<Logger>>, file: Option<&str>, mebibytes: usize) -> Watch {
         if file == Some("off") {
-            return Watch { log, tape: None };
+            return Watch { log, pipes: Pipes::default(), tape: None };
         }
         let path = file.map_or_else(recorder::default_path, PathBuf::from);
         let tape = match recorder::create(&path, mebibytes.saturating_mul(1 << 20)) {
@@ -49,7 +51,13 @@ impl Watch {
                 None
             }
         };
-        Watch { log, tape }
+        Watch { log, pipes: Pipes::default(), tape }
+    }
+
+    fn follow_pipes(&mut self, config: &Config) {
+        for trouble in self.pipes.follow(config) {
+            self.log.say(4, &trouble);
+        }
     }
 
     fn complain(&mut self) {
@@ -67,6 +75,7 @@ impl Observer for Watch {
         if let Some(tape) = &mut self.tape {
             tape.start(config, seed, now);
         }
+        self.follow_pipes(config);
         self.complain();
     }
 
@@ -83,6 +92,12 @@ impl Observer for Watch {
         }
         if let Action::Event(event) = action {
             self.log.event(config, event);
+        }
+        if let Action::Tell { line } = action {
+            self.follow_pipes(config);
+            for trouble in self.pipes.tell(line) {
+                self.log.say(4, &trouble);
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use standfast_io::clock::{BootClock, Clock};
 use standfast_io::driver::{Driver, LAST_SCRIPTS, Parts};
 use standfast_io::fabric::TokioFabric;
 use standfast_io::linux::LinuxHost;
+use standfast_io::linux::pipes;
 use standfast_io::linux::process::Processes;
 use standfast_io::linux::watch;
 use standfast_io::log::{EventLog, Logger, Style};
@@ -24,7 +25,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch as watch_channel};
 
 /// Orders that may wait for the driver.
 const MAX_ORDERS: usize = 64;
@@ -76,19 +77,40 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
         let watch = Watch::new(log.clone(), record, usize::from(args.record_size));
         let driver = Driver::new(config.clone(), seed, parts, watch);
         let (orders, wanted) = mpsc::channel(MAX_ORDERS);
+        let (wanted_readers, readers_of) = watch_channel::channel(config.clone());
         let signals = Signals::new()?;
         tokio::select! { biased;
             cut = driver.run(wanted) => if cut > 0 {
                 let after = LAST_SCRIPTS.as_secs();
                 log.say(4, &format!("Stopped, but {cut} notify script(s) had not ended after {after} s and were killed"));
             },
-            () = signals.listen(&args.files, config, &orders, (&log, &logger)) => {}
+            () = signals.listen(&args.files, config, &orders, (&log, &logger, &wanted_readers)) => {}
+            () = read_pipes(readers_of, &log) => {}
         }
         Ok(())
     });
     logger.flush(FLUSH);
     // The proxy's threads and their connections end with the process.
     result
+}
+
+/// Runs the programs that read the notify pipes; a reload that changes the pipes starts them anew.
+async fn read_pipes(mut wanted: watch_channel::Receiver<Arc<Config>>, log: &EventLog<Logger>) {
+    loop {
+        let config = wanted.borrow_and_update().clone();
+        let changed = async {
+            while wanted.changed().await.is_ok() {
+                if wanted.borrow_and_update().node.pipes != config.node.pipes {
+                    return;
+                }
+            }
+            std::future::pending().await
+        };
+        tokio::select! { biased;
+            () = changed => {}
+            () = pipes::readers(&config, |text| log.say(4, text)) => {}
+        }
+    }
 }
 
 /// Writes the first number of the files that ask for it (`init_file`).
@@ -142,7 +164,7 @@ impl Signals {
         files: &Files,
         mut config: Arc<Config>,
         orders: &mpsc::Sender<Input<'static>>,
-        (log, logger): (&EventLog<Logger>, &Logger),
+        (log, logger, readers): (&EventLog<Logger>, &Logger, &watch_channel::Sender<Arc<Config>>),
     ) {
         let mut stopping = false;
         loop {
@@ -165,6 +187,7 @@ impl Signals {
                 let _ = orders.send(Input::Stop).await;
             } else if let Some(new) = reload(files, &config, log) {
                 config = Arc::new(new);
+                let _ = readers.send(config.clone());
                 let _ = orders.send(Input::Configure(config.clone())).await;
             }
         }

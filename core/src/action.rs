@@ -89,6 +89,11 @@ pub enum Action {
         /// `user[:group]`, when not the daemon's own.
         user: Option<Arc<str>>,
     },
+    /// Write a line to every notify pipe; there is no answer.
+    Tell {
+        /// The line, with its line feed.
+        line: String,
+    },
     /// Open or close a listening side for the data plane; answered by `Input::Done`.
     Listen {
         /// For the answer.

@@ -104,6 +104,7 @@ impl Bench {
                 | Action::Script { .. }
                 | Action::Listen { .. }
                 | Action::Publish { .. }
+                | Action::Tell { .. }
                 | Action::Event(_)
                 | Action::Stopped => {}
             }

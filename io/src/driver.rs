@@ -116,7 +116,7 @@ impl<H: Host, D: DataPlane, F: Fabric, S: Scripts, C: Clock, O: Observer> Driver
                 Action::Script { ticket, argv, user } => checker.script(ticket, argv, user),
                 Action::Listen { ticket, frontend, open } => data.listen(ticket, frontend, open),
                 Action::Publish { pool, view } => data.publish(pool, view),
-                Action::Event(_) => {} // the observer has seen it
+                Action::Event(_) | Action::Tell { .. } => {} // the observer has seen it
                 Action::Stopped => stopped = true,
             }
         }

@@ -29,6 +29,8 @@ pub(crate) enum Word {
     Shrink(ShrinkOrder),
     /// Build the core with mistakes made on purpose and see that each is noticed
     Mutants(MutantsOrder),
+    /// Count how many seeds of a range reach each rare state
+    Marks(MarksOrder),
     /// Measure how fast the simulator is
     Bench {
         /// One JSON object instead of words
@@ -84,6 +86,16 @@ pub(crate) struct ReplayOrder {
 pub(crate) struct ShrinkOrder {
     /// The failing seed
     pub(crate) seed: u64,
+    /// One JSON object instead of words
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Arguments, Debug)]
+pub(crate) struct MarksOrder {
+    /// The seeds: from A up to, but not including, B
+    #[arg(long, value_name = "A..B", default_value = "0..2000")]
+    pub(crate) seeds: Seeds,
     /// One JSON object instead of words
     #[arg(long)]
     pub(crate) json: bool,

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Word::Run(order) => door::range::run(&order),
         Word::Replay(order) => door::single::replay(&order),
         Word::Shrink(order) => door::single::shrink(&order),
+        Word::Marks(order) => door::range::marks(&order),
         Word::Mutants(order) => mutants::run(&order),
         Word::Bench { json } => bench::run(json),
         Word::Table { json } => table(json),

@@ -66,3 +66,13 @@ fn an_unknown_mutant_is_an_error_that_names_the_list() {
     assert_eq!(out.status.code(), Some(2));
     assert!(text(&out.stderr).contains("cargo sim mutants --list"), "{}", text(&out.stderr));
 }
+
+#[test]
+fn marks_are_counted_and_one_that_is_never_reached_ends_with_status_1() {
+    let out = sim(&["marks", "--seeds", "0..1", "--json"]);
+    let marks: Value = serde_json::from_slice(&out.stdout).expect("--json prints JSON");
+    assert!(marks["missing"].as_u64().is_some_and(|missing| missing > 0), "{marks}");
+    assert_eq!(out.status.code(), Some(1));
+    let all = marks["marks"].as_array().expect("a list");
+    assert!(all.iter().all(|mark| mark["seeds"].as_u64().is_some_and(|seeds| seeds <= 1)), "{marks}");
+}

@@ -4,6 +4,7 @@
 
 pub use super::algorithm::{Algorithm, HashType};
 use super::names::Names;
+pub use super::notify::{Command, NotifyConfig, Pipe};
 use crate::action::AddressOptions;
 use crate::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
 use alloc::collections::BTreeMap;
@@ -65,6 +66,9 @@ pub struct NodeConfig {
     pub max_connections: u32,
     /// `spread-checks`, per cent of the interval.
     pub spread_checks: u8,
+    /// Named pipes that are told of every transition.
+    #[serde(default)]
+    pub pipes: Vec<Pipe>,
     /// Where the flight recorder writes, or `off`; `None` is the default place. Taken up at the start only.
     pub record: Option<String>,
 }
@@ -81,6 +85,7 @@ impl Default for NodeConfig {
             log: Vec::new(),
             max_connections: 0,
             spread_checks: 0,
+            pipes: Vec::new(),
             record: None,
         }
     }
@@ -274,30 +279,6 @@ pub enum Tracked {
     Interface(Arc<str>),
     /// A check (`track_script`).
     Check(CheckId),
-}
-
-/// Commands run at a transition; each is argv.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotifyConfig {
-    /// `notify_master`.
-    pub master: Option<Command>,
-    /// `notify_backup`.
-    pub backup: Option<Command>,
-    /// `notify_fault`.
-    pub fault: Option<Command>,
-    /// `notify_stop`.
-    pub stop: Option<Command>,
-    /// `notify`: gets type, name, state and priority appended.
-    pub any: Option<Command>,
-}
-
-/// A command of the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Command {
-    /// Command and arguments.
-    pub argv: Arc<[String]>,
-    /// `user[:group]`.
-    pub user: Option<Arc<str>>,
 }
 
 /// A sync group.

@@ -223,7 +223,11 @@ impl Instance {
             return Ripple::None;
         }
         let (name, from, priority) = (self.name().clone(), advert.from, advert.priority);
-        desk.tell(Event::LowerHeard { name, from, priority });
+        desk.tell(Event::LowerHeard { name: name.clone(), from, priority });
+        if let Some(command) = &self.config.notify.lower {
+            desk.run(command, &[]);
+        }
+        desk.write("INSTANCE", &name, "MASTER_RX_LOWER_PRI", self.effective);
         Ripple::Announced
     }
 

@@ -140,6 +140,14 @@ impl Instance {
         self.effective = to;
         self.shift_down(desk, before);
         let (instance, name) = (self.id(), self.name().clone());
+        let state = match self.role {
+            Role::Master => Some("MASTER_PRIORITY"),
+            Role::Backup => Some("BACKUP_PRIORITY"),
+            Role::Init | Role::Fault => None,
+        };
+        if let Some(state) = state.filter(|_| self.config.notify.priorities) {
+            desk.write("INSTANCE", &name, state, to);
+        }
         desk.tell(Event::Priority { instance, name, from, to });
     }
 

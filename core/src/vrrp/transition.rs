@@ -146,7 +146,7 @@ pub(super) enum State {
     Stop,
 }
 
-/// The specific command first, then `notify` with what, name, state and priority appended.
+/// The specific command first, then `notify` with what, name, state and priority appended, then the pipes.
 pub(super) fn run_hooks(
     desk: &mut Desk<'_, '_>,
     notify: &NotifyConfig,
@@ -170,4 +170,5 @@ pub(super) fn run_hooks(
             [what, name, word].into_iter().map(String::from).chain([priority.to_string()]).collect();
         desk.run(command, &extra);
     }
+    desk.write(what, name, word, priority);
 }

@@ -7,6 +7,7 @@ use crate::action::Action;
 use crate::config::model::{
     CheckConfig, Command, Config, Destination, Family, InstanceConfig, NodeConfig, Probe,
 };
+use crate::config::notify;
 use crate::config::watch::Watch;
 use crate::event::Event;
 use crate::id::{CheckId, InstanceId, Interface, Ticket};
@@ -203,6 +204,13 @@ impl Desk<'_, '_> {
     /// Tells an operator.
     pub(super) fn tell(&mut self, event: Event) {
         self.cx.out.tell(event);
+    }
+
+    /// Tells the notify pipes, if there are any.
+    pub(super) fn write(&mut self, what: &str, name: &str, state: &str, priority: u8) {
+        if !self.world.node.pipes.is_empty() {
+            self.cx.out.act(Action::Tell { line: notify::line(what, name, state, priority) });
+        }
     }
 
     /// Runs an operator's command, with `extra` arguments appended.

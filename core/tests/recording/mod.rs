@@ -143,6 +143,7 @@ impl Flight {
                 | Action::Script { .. }
                 | Action::Publish { .. }
                 | Action::Event(_)
+                | Action::Tell { .. }
                 | Action::Stopped => {}
             }
             self.asked.push(action);

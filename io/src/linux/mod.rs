@@ -10,6 +10,7 @@ mod addresses;
 mod messages;
 mod neighbours;
 mod netlink;
+pub mod pipes;
 pub mod process;
 mod process_sys;
 pub(crate) mod sys;

@@ -23,6 +23,21 @@ pub(crate) fn boot_time() -> Duration {
     Duration::new(seconds, nanos)
 }
 
+/// Makes a named pipe with this mode.
+#[expect(unsafe_code, reason = "mkfifo; std makes no pipes with names")]
+pub(crate) fn make_pipe(path: &str, mode: libc::mode_t) -> io::Result<()> {
+    let path = std::ffi::CString::new(path)?;
+    // SAFETY: `path` ends in a NUL and lives for the length of the call.
+    if unsafe { libc::mkfifo(path.as_ptr(), mode) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The account this process works as.
+#[expect(unsafe_code, reason = "geteuid; std does not tell it")]
+pub(crate) fn user() -> u32 {
+    // SAFETY: the call has no arguments and never fails.
+    unsafe { libc::geteuid() }
+}
+
 /// A moment in the host's time zone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Calendar {

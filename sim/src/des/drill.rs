@@ -279,14 +279,18 @@ impl Run<'_> {
     }
 
     /// The addresses that leases protect altogether: those whose virtual routers' master-down time is longer than
-    /// the kernel's grain of a second and what comes on top of it.
+    /// the lease, one interval (a renewal may come right before the advertisement that the freeze prevents) and the
+    /// kernel's own lateness. With whole seconds the lease leaves no room for the last, so that a freeze at the wrong
+    /// moment gives up to a quarter of a second of two holders: L1 bounds it, L2 does not deny it.
     fn leased_in_time(&self) -> BTreeSet<ipnet::IpNet> {
         let shape = &self.plan.shape;
-        let grain = Duration::from_secs(1) + kernel::LATEST + shape.apply * 2 + shape.delay.1 * 2;
+        let late = kernel::LATEST + shape.apply * 2 + shape.delay.1 * 2;
         let mut sole = BTreeSet::new();
         for (router, nth) in shape.routers.iter().zip(0..) {
             let fastest = router.members.iter().map(|member| member.1).min().unwrap_or_default();
-            if shape.lease && fastest * u32::from(router.down_adverts) > grain + fastest / 2 {
+            let down = u32::from(router.down_adverts);
+            let lease = Duration::from_secs((router.slowest() * (down - 1)).as_secs().max(1));
+            if shape.lease && fastest * down > lease + fastest + late {
                 sole.extend((0..router.addresses).map(|k| super::shape::vip(nth, k, router.family)));
             }
         }

@@ -89,6 +89,7 @@ impl World {
                 | Action::Check { .. }
                 | Action::Cancel { .. }
                 | Action::Script { .. }
+                | Action::Tell { .. }
                 | Action::Listen { .. }
                 | Action::Event(_)
                 | Action::Stopped) => self.trace.say(now, Some(host), format_args!("-> {other:?}")),
@@ -134,6 +135,7 @@ impl World {
             }
             Action::Event(event) => hash.debug(event),
             Action::Stopped => hash.number(11),
+            Action::Tell { line } => hash.numbers([12, line.len() as u64]),
         }
     }
 
@@ -194,7 +196,7 @@ impl World {
                 self.spread(host, pool);
             }
             Action::Event(event) => self.told(host, &event),
-            Action::Stopped => {}
+            Action::Tell { .. } | Action::Stopped => {}
         }
     }
 

@@ -87,10 +87,12 @@ impl Queue {
         self.heap.pop().map(|entry| (entry.0, entry.2))
     }
 
-    /// Forgets faults and their ends: everything has been healed at once.
+    /// Forgets faults, their ends, and frames that are still on their way, perhaps since long ago: everything has been
+    /// healed at once.
     pub(crate) fn forget_faults(&mut self) {
-        let faulty =
-            |event: &Event| matches!(event, Event::Undo(_) | Event::Inflict(_) | Event::Attack { .. });
+        let faulty = |event: &Event| {
+            matches!(event, Event::Undo(_) | Event::Inflict(_) | Event::Attack { .. } | Event::Arrive { .. })
+        };
         self.heap.retain(|entry| !faulty(&entry.2));
     }
 }

@@ -1,13 +1,14 @@
-//! `run`: every seed of a range on all processors, in constant memory.
+//! `run` and `marks`: every seed of a range on all processors, in constant memory.
 //!
 //! What is kept of a run that passed is its share of the sums. Of failing ones the lowest [`MAX_KEPT`] seeds are kept;
 //! further ones are counted. Stopping at the first failure means the lowest failing seed, whichever thread met it.
 
 use crate::Ended;
-use crate::args::{RunOrder, Seeds};
+use crate::args::{MarksOrder, RunOrder, Seeds};
 use crate::say::{json, say};
 use serde_json::json;
 use sim::des::invariant::{Violation, sentence};
+use sim::des::marks::{Mark, Marks};
 use sim::des::plan::Plan;
 use sim::des::report;
 use sim::des::run::run_seed;
@@ -32,17 +33,20 @@ pub(crate) struct Ran {
     pub(crate) events: u64,
     /// Simulated time.
     pub(crate) simulated: Duration,
+    /// Rare states reached; tier 2 knows none.
+    pub(crate) marks: Marks,
 }
 
 /// Runs `seed` on `tier`.
 fn one(tier: u8, seed: u64) -> Ran {
     if tier == 1 {
         let report = run_seed(seed);
-        return Ran { violation: report.violation, events: report.events, simulated: report.simulated };
+        let (events, simulated, marks) = (report.events, report.simulated, report.marks);
+        return Ran { violation: report.violation, events, simulated, marks };
     }
     let report = storm::run(seed);
     let violation = report.violation.map(|(at, name, what)| Violation { name, at, what });
-    Ran { violation, events: 0, simulated: report.simulated }
+    Ran { violation, events: 0, simulated: report.simulated, marks: Marks::new() }
 }
 
 /// What a range came to.
@@ -54,6 +58,8 @@ pub(crate) struct Sums {
     pub(crate) simulated: Duration,
     /// The lowest failing seeds.
     pub(crate) failures: BTreeMap<u64, Violation>,
+    /// How many seeds reached each mark.
+    pub(crate) marks: BTreeMap<Mark, u64>,
 }
 
 impl Sums {
@@ -61,6 +67,9 @@ impl Sums {
         self.runs += 1;
         self.events += report.events;
         self.simulated += report.simulated;
+        for mark in report.marks {
+            *self.marks.entry(mark).or_default() += 1;
+        }
         if let Some(violation) = report.violation {
             self.failed += 1;
             self.failures.insert(seed, violation);
@@ -122,6 +131,29 @@ pub(crate) fn run(order: &RunOrder) -> Ended {
     Ok(sums.failed == 0)
 }
 
+/// `cargo sim marks`.
+pub(crate) fn marks(order: &MarksOrder) -> Ended {
+    let sums = sums(order.seeds, threads(None), false, |seed| one(1, seed));
+    let counts = Mark::ALL.map(|mark| (mark, sums.marks.get(&mark).copied().unwrap_or(0)));
+    let missing = counts.iter().filter(|(_, count)| *count == 0).count();
+    if order.json {
+        let one = |(mark, seeds): &(Mark, u64)| json!({ "mark": mark.as_str(), "seeds": seeds });
+        json(&json!({
+            "seeds": [order.seeds.from, order.seeds.until],
+            "missing": missing,
+            "marks": counts.iter().map(one).collect::<Vec<_>>(),
+        }));
+    } else {
+        let mut text = format!("{:>8}  of {} seeds reached\n", "seeds", sums.runs);
+        for (mark, count) in counts {
+            let never = if count == 0 { "   NEVER" } else { "" };
+            let _ = writeln!(text, "{count:>8}  {}{never}", mark.as_str());
+        }
+        say(&text);
+    }
+    Ok(missing == 0)
+}
+
 fn replays(seed: u64, tier: u8) -> String {
     let tier = if tier == 1 { "" } else { " --tier 2" };
     format!("cargo sim replay {seed}{tier}")
@@ -179,7 +211,7 @@ mod tests {
 
     fn report(fails: bool) -> Ran {
         let violation = fails.then(|| Violation { name: "A1", at: Time::ZERO, what: String::new() });
-        Ran { violation, events: 10, simulated: Duration::ZERO }
+        Ran { violation, events: 10, simulated: Duration::ZERO, marks: Marks::new() }
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub(super) fn notify(desk: &mut Desk<'_>, draft: &super::instance::NotifyDraft) 
         fault: command::notify(desk, draft.fault.as_ref()),
         stop: command::notify(desk, draft.stop.as_ref()),
         any: command::notify(desk, draft.any.as_ref()),
+        lower: command::notify(desk, draft.lower.as_ref()),
+        priorities: draft.priorities.unwrap_or(desk.globals.scripts.priorities),
     }
 }
 

@@ -1,12 +1,14 @@
 //! `global_defs`: what all virtual routers inherit, and what concerns the node. Several blocks add up.
 
-use super::command::account;
+use super::command::{self, CommandDraft, account};
 use super::garp::{self, Garp};
 use super::keyword::{Desk, Keyword, Shape, first, note, refused, served};
+use super::text::Word;
 use super::tree::Statement;
 use super::values::{address, argument, seconds, switch};
 use super::{codes, keyword};
-use crate::config::model::Version;
+use crate::config::model::{Pipe, Version};
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::net::IpAddr;
@@ -36,6 +38,65 @@ pub(super) struct Scripts {
     pub(super) user: Option<Arc<str>>,
     /// `enable_script_security`.
     pub(super) security: bool,
+    /// `notify_fifo`, `vrrp_notify_fifo`.
+    pub(super) pipes: [PipeDraft; Pipe::MOST],
+    /// `vrrp_notify_priority_changes`.
+    pub(super) priorities: bool,
+}
+
+/// A pipe as written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PipeDraft {
+    pub(super) path: Option<(Word, Option<Arc<str>>)>,
+    pub(super) reader: Option<CommandDraft>,
+}
+
+/// The pipe that a keyword is about.
+fn pipe<'g>(globals: &'g mut Globals, s: &Statement) -> &'g mut PipeDraft {
+    &mut globals.scripts.pipes[usize::from(s.keyword().starts_with("vrrp_"))]
+}
+
+/// `notify_fifo PATH [user [group]]`; the first one counts, as in keepalived.
+fn fifo(globals: &mut Globals, desk: &mut Desk<'_>, s: &Statement) {
+    let Some((path, rest)) = s.arguments().split_first().filter(|(path, _)| !path.poisoned) else { return };
+    let user = account(desk, rest);
+    let draft = pipe(globals, s);
+    if draft.path.is_some() {
+        let message = format!("a second `{}`; the first one counts", s.keyword());
+        desk.warn(s.span(), codes::DUPLICATE, message, "remove one of them");
+    } else if rest.is_empty() || user.is_some() {
+        draft.path = Some((path.clone(), user));
+    }
+}
+
+/// `notify_fifo_script CMD [user [group]]`.
+fn fifo_script(globals: &mut Globals, desk: &mut Desk<'_>, s: &Statement) {
+    let reader = command::draft(desk, s, true);
+    let draft = pipe(globals, s);
+    if draft.reader.is_some() {
+        let message = format!("a second `{}`; the first one counts", s.keyword());
+        desk.warn(s.span(), codes::DUPLICATE, message, "remove one of them");
+    } else {
+        draft.reader = reader;
+    }
+}
+
+/// The pipes, with programs that can be run.
+pub(super) fn pipes(desk: &mut Desk<'_>) {
+    for draft in desk.globals.scripts.pipes.clone() {
+        let reader = command::notify(desk, draft.reader.as_ref());
+        match (draft.path, &draft.reader) {
+            (Some((path, user)), _) => {
+                let path = Arc::from(path.text.as_str());
+                desk.config.node.pipes.push(Pipe { path, user, reader });
+            }
+            (None, Some(reader)) => {
+                let message = "a program reads a notify pipe that is not there";
+                desk.warn(reader.at.span(), codes::NO_COMMAND, message, "add notify_fifo PATH");
+            }
+            (None, None) => {}
+        }
+    }
 }
 
 /// Reads a block.
@@ -53,7 +114,6 @@ const DUMP: &str = "there are no dump files; the state is shown by `standfast st
 const FILES: &str = "reloading goes by SIGHUP, and a broken file changes nothing";
 const FIREWALL: &str = "no firewall rules are made, since no_accept and use_vmac are not served";
 const BUFFERS: &str = "buffer sizes are chosen by the daemon";
-const FIFO: &str = "there are no notification pipes; use notify";
 const ONE: Shape = Shape::Words(1, 1, "one word");
 const SOME: Shape = Shape::Words(0, usize::MAX, "");
 
@@ -185,14 +245,16 @@ pub(super) static TABLE: &[Keyword<Globals>] = &[
     note("shutdown_script", SOME, "run it from the service unit (ExecStopPost=)"),
     note("startup_script_timeout", SOME, "run it from the service unit (ExecStartPre=)"),
     note("shutdown_script_timeout", SOME, "run it from the service unit (ExecStopPost=)"),
-    note("notify_fifo", SOME, FIFO),
-    note("vrrp_notify_fifo", SOME, FIFO),
-    note("lvs_notify_fifo", SOME, FIFO),
-    note("notify_fifo_script", SOME, FIFO),
-    note("vrrp_notify_fifo_script", SOME, FIFO),
-    note("lvs_notify_fifo_script", SOME, FIFO),
-    note("vrrp_notify_priority_changes", SOME, FIFO),
-    note("fifo_write_vrrp_states_on_reload", SOME, FIFO),
+    served("notify_fifo", Shape::Words(1, 3, "a path"), "none", "a path, an account", fifo),
+    served("vrrp_notify_fifo", Shape::Words(1, 3, "a path"), "none", "a path, an account", fifo),
+    note("lvs_notify_fifo", SOME, LVS),
+    served("notify_fifo_script", Shape::Command, "none", "a command, an account", fifo_script),
+    served("vrrp_notify_fifo_script", Shape::Command, "none", "a command, an account", fifo_script),
+    note("lvs_notify_fifo_script", SOME, LVS),
+    served("vrrp_notify_priority_changes", Shape::Switch, "off", "", |g, desk, s| {
+        g.scripts.priorities = switch(desk, s).unwrap_or(g.scripts.priorities);
+    }),
+    note("fifo_write_vrrp_states_on_reload", SOME, "a reload that changes nothing tells nothing"),
     note("process_names", SOME, PROCESS),
     note("process_name", SOME, PROCESS),
     note("vrrp_process_name", SOME, PROCESS),
@@ -300,7 +362,7 @@ pub(super) fn group(desk: &mut Desk<'_>, statement: &Statement, v4: bool) -> Opt
     let found = address(desk, word)?;
     if !found.is_multicast() || found.is_ipv4() != v4 {
         let family = if v4 { "IPv4" } else { "IPv6" };
-        let message = alloc::format!("{found} is not an {family} multicast group");
+        let message = format!("{found} is not an {family} multicast group");
         desk.error(word.span(), codes::BAD_VALUE, message, "");
         return None;
     }

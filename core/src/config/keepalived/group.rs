@@ -1,7 +1,7 @@
 //! `vrrp_sync_group`: instances that change state together.
 
 use super::codes;
-use super::instance::{Notified, NotifyDraft, tell};
+use super::instance::{Notified, NotifyDraft, priorities, tell};
 use super::keyword::{Desk, Keyword, Shape, apply, first, note, refused, served};
 use super::text::Word;
 use super::tracker::{self, TrackerDraft};
@@ -60,7 +60,7 @@ pub(super) static TABLE: &[Keyword<GroupDraft>] = &[
         desk.warn(s.span(), codes::DEPRECATED, message, "write sync_group_tracking_weight");
     }),
     note("smtp_alert", Shape::Words(0, 1, ""), "mail is not sent; watch the log, or use notify"),
-    note("notify_priority_changes", Shape::Words(0, 1, ""), "there are no notification pipes; watch the log"),
+    served("notify_priority_changes", Shape::Switch, "vrrp_notify_priority_changes", "", priorities),
 ];
 
 /// Reads a block. Before keepalived 2.0 the members stood in it directly; keepalived then removes the group as empty,

@@ -96,6 +96,8 @@ pub(super) struct NotifyDraft {
     pub(super) fault: Option<CommandDraft>,
     pub(super) stop: Option<CommandDraft>,
     pub(super) any: Option<CommandDraft>,
+    pub(super) lower: Option<CommandDraft>,
+    pub(super) priorities: Option<bool>,
 }
 
 /// Small wishes.
@@ -126,6 +128,7 @@ pub(super) fn tell<T: Notified>(target: &mut T, desk: &mut Desk<'_>, s: &Stateme
         "notify_backup" => &mut notify.backup,
         "notify_fault" => &mut notify.fault,
         "notify_stop" => &mut notify.stop,
+        "notify_master_rx_lower_pri" => &mut notify.lower,
         _ => &mut notify.any,
     };
     if place.is_some() {
@@ -138,6 +141,13 @@ pub(super) fn tell<T: Notified>(target: &mut T, desk: &mut Desk<'_>, s: &Stateme
         return;
     }
     *place = command::draft(desk, s, true);
+}
+
+/// `notify_priority_changes`.
+pub(super) fn priorities<T: Notified>(target: &mut T, desk: &mut Desk<'_>, s: &Statement) {
+    let wish = switch(desk, s);
+    let notify = target.notify();
+    notify.priorities = wish.or(notify.priorities);
 }
 
 const ONE: Shape = Shape::Words(1, 1, "one word");
@@ -308,13 +318,9 @@ pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
     served("notify_fault", Shape::Command, "none", "", tell),
     served("notify_stop", Shape::Command, "none", "", tell),
     served("notify", Shape::Command, "none", "", tell),
-    note("notify_deleted", SOME, "an instance that a reload removes runs notify_stop"),
-    note(
-        "notify_master_rx_lower_pri",
-        SOME,
-        "a lower advertisement is logged and answered, no command is run",
-    ),
-    note("notify_priority_changes", SOME, "there are no notification pipes; watch the log"),
+    note("notify_deleted", SOME, "an instance that a reload removes runs notify_fault"),
+    served("notify_master_rx_lower_pri", Shape::Command, "none", "", tell),
+    served("notify_priority_changes", Shape::Switch, "vrrp_notify_priority_changes", "", priorities),
     note("smtp_alert", SOME, "mail is not sent; watch the log, or use notify"),
     note("debug", SOME, "it has none in keepalived either"),
     note("garp_extra_if", SOME, "each address is announced on its own interface"),

@@ -4,7 +4,7 @@ use super::group::GroupDraft;
 use super::instance::InstanceDraft;
 use super::keyword::Desk;
 use super::tracker::TrackerDraft;
-use super::{codes, finish, script, watch};
+use super::{codes, finish, globals, script, watch};
 use crate::config::model::{GroupConfig, InstanceConfig, Tracked, Tracker};
 use crate::config::names::Kind;
 use crate::id::{GroupId, InstanceId};
@@ -24,6 +24,9 @@ pub(super) fn all(desk: &mut Desk<'_>) {
         if let Some(mut config) = finish::instance(desk, id, draft) {
             let group = member_of.get(&draft.name.text).map(|index| &groups[*index]);
             config.trackers = trackers(desk, draft, &config, group);
+            if let (None, Some(wish)) = (draft.notify.priorities, group.and_then(|g| g.notify.priorities)) {
+                config.notify.priorities = wish;
+            }
             desk.config.instances.insert(id, Arc::new(config));
         }
     }
@@ -31,6 +34,7 @@ pub(super) fn all(desk: &mut Desk<'_>) {
     for (index, draft) in groups.iter().enumerate() {
         group(desk, draft, index, &member_of);
     }
+    globals::pipes(desk);
     script::finish(desk);
     watch::finish(desk);
 }

@@ -57,6 +57,15 @@ tables! {
         record: Option<String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         log: Vec<Log>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pipe: Vec<Pipe>,
+    }
+
+    /// `[[node.pipe]]`: a named pipe that is told of every transition; `reader` gets its path appended.
+    struct Pipe {
+        path: String,
+        user: Option<String>,
+        reader: Option<Command>,
     }
 
     /// `[[node.log]]` and its kin.
@@ -156,6 +165,8 @@ tables! {
         fault: Option<Command>,
         stop: Option<Command>,
         any: Option<Command>,
+        lower: Option<Command>,
+        priorities: Option<bool>,
     }
 
     /// A command.

@@ -9,7 +9,7 @@ use super::watch;
 use crate::action::AddressOptions;
 use crate::config::model::{
     Algorithm, AnnounceConfig, Authentication, Bind, Command, Config, Destination, ElectionConfig, Family,
-    FrontendConfig, GroupConfig, InstanceConfig, LogFormat, LogTarget, NodeConfig, NotifyConfig, Peer,
+    FrontendConfig, GroupConfig, InstanceConfig, LogFormat, LogTarget, NodeConfig, NotifyConfig, Peer, Pipe,
     PoolConfig, Redispatch, RouterConfig, Scope, ServerConfig, Tracked, Tracker, TransportConfig, Version,
     VirtualAddress,
 };
@@ -26,6 +26,10 @@ use core::time::Duration;
 /// Fills `config` with what `file` says.
 pub(super) fn lower(desk: &mut Desk<'_>, file: &File, config: &mut Config) {
     if let Some(node) = &file.node {
+        if node.pipe.len() > Pipe::MOST {
+            let message = format!("more than {} pipes", Pipe::MOST);
+            desk.error(codes::TOO_MANY, &(0..0), message, None);
+        }
         config.node = self::node(node);
     }
     let mut checks = BTreeMap::new();
@@ -116,6 +120,15 @@ fn node(node: &file::Node) -> NodeConfig {
         max_connections: node.max_connections.unwrap_or(own.max_connections),
         record: node.record.clone(),
         spread_checks: node.spread_checks.map_or(own.spread_checks, |percent| percent.0),
+        pipes: node.pipe.iter().take(Pipe::MOST).map(pipe).collect(),
+    }
+}
+
+fn pipe(pipe: &file::Pipe) -> Pipe {
+    Pipe {
+        path: Arc::from(pipe.path.as_str()),
+        user: pipe.user.as_deref().map(Arc::from),
+        reader: pipe.reader.as_ref().map(command),
     }
 }
 
@@ -147,6 +160,8 @@ fn notify(notify: &file::Notify) -> NotifyConfig {
         fault: notify.fault.as_ref().map(command),
         stop: notify.stop.as_ref().map(command),
         any: notify.any.as_ref().map(command),
+        lower: notify.lower.as_ref().map(command),
+        priorities: notify.priorities.unwrap_or(false),
     }
 }
 

@@ -10,7 +10,7 @@ use super::value::{
 use super::watch;
 use crate::config::model::{
     Algorithm, AnnounceConfig, Authentication, Bind, Command, Config, Destination, ElectionConfig, Family,
-    FrontendConfig, InstanceConfig, LogFormat, LogTarget, NodeConfig, NotifyConfig, PoolConfig, Probe,
+    FrontendConfig, InstanceConfig, LogFormat, LogTarget, NodeConfig, NotifyConfig, Pipe, PoolConfig, Probe,
     Redispatch, ServerConfig, Tracked, Tracker, Version, VirtualAddress,
 };
 use crate::id::CheckId;
@@ -78,6 +78,15 @@ fn node(node: &NodeConfig) -> file::Node {
         record: node.record.clone(),
         spread_checks: unless(node.spread_checks, own.spread_checks).map(Percent),
         log: node.log.iter().map(log).collect(),
+        pipe: node.pipes.iter().map(pipe).collect(),
+    }
+}
+
+fn pipe(pipe: &Pipe) -> file::Pipe {
+    file::Pipe {
+        path: pipe.path.to_string(),
+        user: pipe.user.as_deref().map(String::from),
+        reader: pipe.reader.as_ref().map(command),
     }
 }
 
@@ -109,6 +118,8 @@ fn notify(notify: &NotifyConfig) -> Option<file::Notify> {
         fault: notify.fault.as_ref().map(command),
         stop: notify.stop.as_ref().map(command),
         any: notify.any.as_ref().map(command),
+        lower: notify.lower.as_ref().map(command),
+        priorities: yes(notify.priorities),
     })
 }
 

@@ -10,6 +10,7 @@ mod ipv6;
 mod leasing;
 mod leaving;
 mod master;
+mod notified;
 mod pacing;
 mod strays;
 mod sweeping;

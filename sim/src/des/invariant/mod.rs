@@ -126,6 +126,7 @@ pub fn on_action(world: &mut World, host: usize, action: &Action) {
         Action::Listen { open: true, .. }
         | Action::Receive { .. }
         | Action::Script { .. }
+        | Action::Tell { .. }
         | Action::Stopped => None,
     };
     let broken = broken.or_else(|| machine::empty_reload(world, host, action));
