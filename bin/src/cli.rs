@@ -88,7 +88,7 @@ pub struct RunArgs {
     /// What it runs.
     #[command(flatten)]
     pub files: Files,
-    /// Where the flight recorder writes, or `off`; `record` under [node] of a native file says the same. $STATE_DIRECTORY/flight.rec under systemd, else
+    /// Where the flight recorder writes, or `off`; `record` under `[node]` of a native file says the same. $STATE_DIRECTORY/flight.rec under systemd, else
     /// /var/lib/standfast/flight.rec; the recording of the run before is kept as .1.
     #[arg(long, value_name = "FILE|off")]
     pub record: Option<String>,

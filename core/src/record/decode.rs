@@ -1,4 +1,4 @@
-//! The other half of [`super::encode`]: total on untrusted bytes, never more memory than the bytes account for.
+//! The other half of [`mod@super::encode`]: total on untrusted bytes, never more memory than the bytes account for.
 
 use alloc::borrow::Cow;
 use alloc::string::ToString as _;

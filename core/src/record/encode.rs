@@ -1,4 +1,4 @@
-//! Anything serde into few bytes: variable-length integers, no names, no types; [`super::decode`] is the other half.
+//! Anything serde into few bytes: variable-length integers, no names, no types; [`mod@super::decode`] is the other half.
 //!
 //! Integers are LEB128 (signed ones zigzag), octets stay octets, sequences have their length in front, structs are
 //! their fields in order. With a [`Key`], secrets are replaced on the way: every place that may hold one is told by

@@ -5,7 +5,7 @@
 //! Everything in here is pure: [`Writer`] fills memory that it is given, [`Recording`] reads untrusted bytes without
 //! ever panicking, [`Replay`] feeds them to a node. Who maps files and reads clocks is `standfast-io`.
 //!
-//! Passwords never get into a recording: [`encode`] replaces them by keyed fingerprints (`redact`), consistently, so
+//! Passwords never get into a recording: [`mod@encode`] replaces them by keyed fingerprints (`redact`), consistently, so
 //! that a replay decides alike; action hashes are taken over the redacted action. Script arguments are kept.
 
 mod check;

@@ -387,7 +387,15 @@ impl Routers {
         if gap < NOTABLE_GAP || !self.started || self.stopping {
             return;
         }
+        let masters = self.instances.values().filter(|instance| instance.role == Role::Master);
+        let masters: Vec<InstanceId> = masters.map(Instance::id).collect();
         self.everyone(cx, Instance::wake);
+        // A group's members waited for different times; whoever slept too long takes the others along.
+        for id in masters {
+            if self.instances.get(&id).is_some_and(|instance| instance.role == Role::Backup) {
+                self.drag_to_backup(cx, id);
+            }
+        }
         self.settle_groups(cx);
     }
 

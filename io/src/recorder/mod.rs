@@ -2,7 +2,7 @@
 //!
 //! [`Tape`] stands beside the log as an observer of the driver. It only ever writes to memory; the kernel brings it to
 //! disk when it likes, also after `kill -9` and a panic. [`create`] makes the file and takes care that there is room
-//! for all of it; [`save`] copies one consistently while it is written. What is written, and that passwords are not,
+//! for all of it; [`mod@save`] copies one consistently while it is written. What is written, and that passwords are not,
 //! is decided by `standfast_core::record`.
 
 mod file;

@@ -238,7 +238,12 @@ impl Run<'_> {
         // taken over by then.
         let apart = script.interval + truth::LONGEST + RUN_SLACK * 2;
         let patient = router.fastest() * u32::from(router.down_adverts) > apart + router.fastest();
-        if !patient || !self.plan.failing.is_empty() || !self.plan.left.is_empty() {
+        // Where a weight drives a priority to its end, the outage changes the order: the address moves rightly.
+        let whole = router.members.iter().all(|(priority, _)| {
+            let base = i16::from(*priority);
+            (1..=254).contains(&base) && (1..=254).contains(&(base + script.weight))
+        });
+        if !whole || !patient || !self.plan.failing.is_empty() || !self.plan.left.is_empty() {
             return;
         }
         let before = masters(&self.world, &self.main.hosts, &key);

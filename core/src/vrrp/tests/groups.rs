@@ -78,6 +78,18 @@ fn an_address_taken_from_one_member_starts_the_election_of_all_anew() {
 }
 
 #[test]
+fn a_sleep_too_long_for_one_member_makes_all_listen_first() {
+    let mut bench = up();
+    bench.run(ms(4000));
+    assert_eq!((bench.role(ID), bench.role(OTHER)), (Role::Master, Role::Master));
+    // Both advertised at the same time; the peers of priority 200 wait 3.22 s, those of 150 3.41 s.
+    let sent = bench.adverts().last().map(|(at, _)| *at).unwrap();
+    bench.freeze(Duration::from_millis(3300) - bench.now.since(sent));
+    bench.fire();
+    assert_eq!((bench.role(ID), bench.role(OTHER)), (Role::Backup, Role::Backup));
+}
+
+#[test]
 fn owners_start_as_master_only_together() {
     let bench = {
         let mut bench = Bench::new(&group(255, 255));

@@ -144,6 +144,7 @@ pub fn on_input(world: &mut World, host: usize, input: &Input<'_>) {
         Input::Kernel(notice) => addresses::note_leftovers(world, host, notice),
         Input::Configure(new) => {
             election::forget_beliefs(world, host);
+            pools::note_reload(world, host, new);
             health::schedule_moves(world, host, new)
         }
         Input::Order(order) => pools::note_order(world, host, order),

@@ -5,8 +5,10 @@ use super::health::disturb;
 use crate::des::traffic::WINDOW;
 use crate::des::world::World;
 use standfast_core::balance::view::{PoolView, ServerView};
-use standfast_core::id::PoolId;
+use standfast_core::config::model::Config;
+use standfast_core::id::{PoolId, ServerId};
 use standfast_core::input::{Admin, Order};
+use std::collections::BTreeSet;
 
 fn takes(server: &ServerView) -> bool {
     server.usable && server.weight > 0
@@ -64,6 +66,15 @@ pub(super) fn note_order(world: &mut World, host: usize, order: &Order) -> Broke
         disturb(&mut process.seen);
     }
     None
+}
+
+/// A reload that drops a server drops the orders about it: when it comes back it is another one.
+pub(super) fn note_reload(world: &mut World, host: usize, config: &Config) {
+    let named: BTreeSet<ServerId> =
+        config.pools.values().flat_map(|pool| pool.servers.iter().map(|server| server.id)).collect();
+    if let Some(process) = &mut world.hosts[host].process {
+        process.seen.admin.retain(|server, _| named.contains(server));
+    }
 }
 
 /// A18: a server that an operator has drained, or taken out, is in no view as usable.
