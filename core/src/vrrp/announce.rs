@@ -3,8 +3,8 @@
 //! A block is `repeat` announcements of each address that the kernel has confirmed. Blocks come when an address
 //! arrives, again after `garp_master_delay`, periodically, and after a lower advertisement. The last kind is limited
 //! (keepalived sends a block for every lower advertisement, so that a forged stream is amplified by addresses times
-//! repeat): [`LOWER_BURST`] may go at once, then one per [`LOWER_GAP`]; further ones are put off, not dropped, since the
-//! last one is what heals a split.
+//! repeat): the first may be a whole block, those that follow closely are one announcement of each address, and when
+//! [`LOWER_ROOM`] is used up they are put off, not dropped, since the last one is what heals a split.
 
 use super::instance::Instance;
 use super::world::Desk;
@@ -19,11 +19,12 @@ use core::net::IpAddr;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
-/// The shortest time between two blocks caused by lower advertisements.
-pub(super) const LOWER_GAP: Duration = Duration::from_millis(500);
-/// Blocks that may go at once: a rival that yields is heard twice within milliseconds, at its own takeover and once more
-/// when it steps down, and its announcement lies in between, so that only the second block heals the neighbours.
-pub(super) const LOWER_BURST: u32 = 2;
+/// One announcement after a lower advertisement is paid for by so much time.
+pub(super) const LOWER_COST: Duration = Duration::from_millis(100);
+/// So much may be owed: ten announcements of an address at once. Two rivals that yield within milliseconds are heard four
+/// times, each at its own takeover and once more when it steps down, and their announcements lie in between, so that only
+/// what answers the last of them heals the neighbours.
+pub(super) const LOWER_ROOM: Duration = Duration::from_secs(1);
 /// The most announcements of one address that wait for their turn; more would only repeat them.
 pub(super) const MAX_PENDING: u32 = 64;
 
@@ -32,7 +33,7 @@ pub(super) const MAX_PENDING: u32 = 64;
 pub(super) struct Announcing {
     pending: BTreeMap<(Interface, IpAddr), u32>,
     last: Option<(Interface, IpAddr)>,
-    /// When all blocks sent so far after lower advertisements are paid for, at one per [`LOWER_GAP`].
+    /// When all announcements sent so far after lower advertisements are paid for.
     lower_from: Time,
     /// The second block after a lower advertisement.
     lower_again: Option<Time>,
@@ -51,7 +52,8 @@ impl Instance {
     pub(super) fn announce_block(&mut self, desk: &mut Desk<'_, '_>, repeat: u32) {
         for hold in &self.holds {
             if let (true, true, Some(on)) = (hold.wanted && repeat > 0, hold.owned, hold.on()) {
-                self.announcing.pending.insert((on, hold.spec.address.addr()), repeat.min(MAX_PENDING));
+                let left = self.announcing.pending.entry((on, hold.spec.address.addr())).or_default();
+                *left = repeat.min(MAX_PENDING).max(*left);
             }
         }
         self.pump(desk);
@@ -133,26 +135,28 @@ impl Instance {
         let (repeat, delay) = (self.config.announce.lower_repeat, self.config.announce.lower_delay);
         // One second block after the last of several, where keepalived has one for each.
         self.announcing.lower_again = (!delay.is_zero()).then(|| now + delay);
-        let at = self.announcing.lower_from.shifted(Duration::ZERO, LOWER_GAP * (LOWER_BURST - 1));
-        if now < at {
-            self.arm(desk, RouterTimer::AnnounceLower, at);
+        let owed = self.announcing.lower_from.since(now);
+        let repeat = if owed.is_zero() { repeat } else { repeat.min(1) };
+        if owed + LOWER_COST > LOWER_ROOM {
+            self.arm(desk, RouterTimer::AnnounceLower, now + (owed + LOWER_COST - LOWER_ROOM));
             return false;
         }
-        self.announcing.lower_from = self.announcing.lower_from.max(now) + LOWER_GAP;
-        self.announce_block(desk, repeat);
-        if let Some(again) = self.announcing.lower_again {
-            self.arm(desk, RouterTimer::AnnounceLower, again);
-        }
+        self.announce_lower(desk, repeat);
         true
     }
 
     pub(super) fn on_announce_lower(&mut self, desk: &mut Desk<'_, '_>) {
+        let again = self.announcing.lower_again.take_if(|at| *at <= desk.now());
         let repeat = self.config.announce.lower_repeat;
+        self.announce_lower(desk, if again.is_some() { repeat } else { repeat.min(1) });
+    }
+
+    fn announce_lower(&mut self, desk: &mut Desk<'_, '_>, repeat: u32) {
+        let cost = (LOWER_COST * repeat.min(MAX_PENDING)).min(LOWER_ROOM / 2);
+        self.announcing.lower_from = self.announcing.lower_from.max(desk.now()) + cost;
         self.announce_block(desk, repeat);
-        self.announcing.lower_from = self.announcing.lower_from.max(desk.now()) + LOWER_GAP;
-        self.announcing.lower_again.take_if(|at| *at <= desk.now());
-        if let Some(at) = self.announcing.lower_again {
-            self.arm(desk, RouterTimer::AnnounceLower, at);
+        if let Some(again) = self.announcing.lower_again {
+            self.arm(desk, RouterTimer::AnnounceLower, again);
         }
     }
 

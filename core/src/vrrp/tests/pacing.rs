@@ -101,3 +101,17 @@ fn what_waits_is_forgotten_when_the_role_ends() {
     }
     assert_eq!(bench.announced(), 1);
 }
+
+#[test]
+fn two_rivals_that_yield_at_once_are_answered_each_time_and_one_advertisement_too_many_waits_a_little() {
+    let mut bench = Bench::master(instance(1, 200));
+    // Each rival is heard at its own takeover and once more when it steps down: five, and one for each of the others.
+    for (nth, heard) in [5, 6, 7, 8, 9, 10].into_iter().enumerate() {
+        bench.hear(PEER, 150);
+        assert_eq!(bench.announced(), heard, "lower advertisement {nth}");
+    }
+    bench.hear(PEER, 150);
+    assert_eq!(bench.announced(), 10, "ten at once are enough");
+    bench.run(announce::LOWER_COST);
+    assert_eq!(bench.announced(), 11, "put off, not dropped");
+}

@@ -7,7 +7,7 @@ use crate::des::settled::{Component, expected, masters};
 use crate::des::shape::RouterKey;
 use crate::des::world::World;
 use standfast_core::action::Action;
-use standfast_core::config::model::{InstanceConfig, Version};
+use standfast_core::config::model::{Authentication, InstanceConfig, Version};
 use standfast_core::event::{Event, Role, Why};
 use standfast_core::id::InstanceId;
 use standfast_core::time::Time;
@@ -142,6 +142,7 @@ fn heard(world: &World, host: usize, frame: &Frame) -> Option<(InstanceId, Optio
     let theirs = sender.and_then(|sender| sender.instance(&RouterKey::of(mine)));
     let (Some(sender), Some((_, theirs))) = (sender, theirs) else { return Some((id, None)) };
     let clash = theirs.authentication != mine.authentication
+        || !signed_as(mine, version, payload)
         || (version == Version::V2 && theirs.election.interval != mine.election.interval)
         || lately(h.machine.reloaded)
         || lately(sender.machine.reloaded)
@@ -150,6 +151,19 @@ fn heard(world: &World, host: usize, frame: &Frame) -> Option<(InstanceId, Optio
     let believed =
         view.map(|view| Believed { at: h.read(now), priority: view.priority(), interval: view.interval() });
     Some((id, believed))
+}
+
+/// A frame that was long under way may still carry what its sender was configured with when it sent it.
+fn signed_as(mine: &InstanceConfig, version: Version, payload: &[u8]) -> bool {
+    if version == Version::V3 {
+        return true;
+    }
+    let interval = payload.get(5).map(|seconds| Duration::from_secs(u64::from(*seconds)));
+    let password = match mine.authentication {
+        Authentication::None => payload.get(4) == Some(&0),
+        Authentication::Pass(password) => payload.ends_with(&password),
+    };
+    password && interval == Some(mine.election.interval)
 }
 
 /// A new configuration: what was believed before may count otherwise now.
