@@ -7,7 +7,7 @@ use super::fold::Fold;
 use super::lines::{haproxy_lines, human};
 use super::{LineSink, lines};
 use crate::clock::{BootClock, Clock};
-use standfast_core::config::model::{Config, LogTarget};
+use standfast_core::config::model::Config;
 use standfast_core::event::Event;
 use std::sync::{Mutex, PoisonError};
 
@@ -34,8 +34,9 @@ impl<L: LineSink> EventLog<L> {
         for (level, text) in said {
             self.say(level, &text);
         }
-        if let Some((level, text)) = haproxy_lines(config, event) {
-            self.sink.line(targets(config, event), level, &text);
+        if let Some((pool, level, text)) = haproxy_lines(config, event) {
+            let targets = config.pools.get(&pool).map_or(&[][..], |pool| &pool.log);
+            self.sink.line(targets, level, &text);
         }
     }
 
@@ -71,29 +72,4 @@ fn folds(event: &Event, level: u8) -> bool {
             false
         }
     }
-}
-
-/// The targets of the pool an event is about.
-fn targets<'c>(config: &'c Config, event: &Event) -> &'c [LogTarget] {
-    let pool = match event {
-        Event::Server { pool, .. } | Event::PoolEmpty { pool, .. } => Some(pool),
-        Event::Role { .. }
-        | Event::GroupRole { .. }
-        | Event::Priority { .. }
-        | Event::Rejected { .. }
-        | Event::LowerHeard { .. }
-        | Event::Odd { .. }
-        | Event::Address { .. }
-        | Event::AddressLost { .. }
-        | Event::Leftover { .. }
-        | Event::Refused { .. }
-        | Event::Link { .. }
-        | Event::Verdict { .. }
-        | Event::Checked { .. }
-        | Event::Overrun { .. }
-        | Event::Listening { .. }
-        | Event::Reloaded { .. }
-        | Event::Leaving { .. } => None,
-    };
-    pool.and_then(|pool| config.pools.get(pool)).map_or(&[], |pool| &pool.log)
 }

@@ -5,6 +5,7 @@
 
 use standfast_core::config::model::Config;
 use standfast_core::event::{Event, PacketError, Role, ServerState, Why};
+use standfast_core::id::PoolId;
 use standfast_core::input::{CheckCode, Errno, Outcome};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -255,10 +256,11 @@ fn words(errno: Errno) -> String {
     std::io::Error::from_raw_os_error(errno.0).to_string()
 }
 
-/// What haproxy says of a server or pool, for the targets of haproxy.cfg; `None` for all other events.
+/// What haproxy says of a server or pool, for the pool's targets in haproxy.cfg: pool, level and text; `None` for all
+/// other events.
 /// haproxy prefixes backup servers and tells pools of a `listen` section apart, which the configuration knows.
 #[must_use]
-pub fn haproxy_lines(config: &Config, event: &Event) -> Option<(u8, String)> {
+pub fn haproxy_lines(config: &Config, event: &Event) -> Option<(PoolId, u8, String)> {
     match event {
         Event::Server { pool, server, name, state, outcome, active, backup, sessions } => {
             let is_backup = config
@@ -269,12 +271,12 @@ pub fn haproxy_lines(config: &Config, event: &Event) -> Option<(u8, String)> {
             let (level, text) = haproxy_server(*state, outcome.as_ref())?;
             let prefix = if is_backup { "Backup " } else { "" };
             let counts = haproxy_counts(*state, outcome.is_some(), (*active, *backup), *sessions);
-            Some((level, format!("{prefix}Server {name} {text}{counts}")))
+            Some((*pool, level, format!("{prefix}Server {name} {text}{counts}")))
         }
         Event::PoolEmpty { pool, name } => {
             let listen = config.pools.get(pool).is_some_and(|pool| pool.listen);
             let kind = if listen { "proxy" } else { "backend" };
-            Some((EMERGENCY, format!("{kind} {name} has no server available!")))
+            Some((*pool, EMERGENCY, format!("{kind} {name} has no server available!")))
         }
         Event::Role { .. }
         | Event::GroupRole { .. }

@@ -198,7 +198,7 @@ fn servers_are_reported_in_haproxy_s_words() {
         ),
     ];
     for (event, level, wanted) in cases {
-        assert_eq!(haproxy_lines(&config(false, false), &event), Some((level, wanted.to_owned())));
+        assert_eq!(haproxy_lines(&config(false, false), &event), Some((PoolId(1), level, wanted.to_owned())));
     }
     assert_eq!(haproxy_lines(&config(false, false), &server_event(ServerState::GoingDown, None, 3, 0)), None);
 }
@@ -206,10 +206,10 @@ fn servers_are_reported_in_haproxy_s_words() {
 #[test]
 fn backup_servers_and_listen_sections_are_named_as_haproxy_names_them() {
     let down = server_event(ServerState::Down, None, 0, 0);
-    let (_, line) = haproxy_lines(&config(true, false), &down).unwrap();
+    let (_, _, line) = haproxy_lines(&config(true, false), &down).unwrap();
     assert!(line.starts_with("Backup Server apiserver/cp1 is DOWN."), "{line}");
     let empty = Event::PoolEmpty { pool: PoolId(1), name: Arc::from("apiserver") };
     let said = |listen| haproxy_lines(&config(false, listen), &empty).unwrap();
-    assert_eq!(said(false), (EMERGENCY, "backend apiserver has no server available!".to_owned()));
-    assert_eq!(said(true), (EMERGENCY, "proxy apiserver has no server available!".to_owned()));
+    assert_eq!(said(false), (PoolId(1), EMERGENCY, "backend apiserver has no server available!".to_owned()));
+    assert_eq!(said(true), (PoolId(1), EMERGENCY, "proxy apiserver has no server available!".to_owned()));
 }
