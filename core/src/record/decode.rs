@@ -135,6 +135,7 @@ impl<'a> de::Deserializer<'a> for &mut Decoder<'a> {
     unknown! {
         deserialize_any;
         deserialize_ignored_any;
+        // serde's trait names floats; nothing of a node is one, and none comes out.
         deserialize_f32;
         deserialize_f64;
     }

@@ -185,6 +185,7 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
         Ok(())
     }
 
+    // serde's trait names floats; nothing of a node is one, and none gets in.
     fn serialize_f32(self, _value: f32) -> Result<(), EncodeError> {
         Err(EncodeError("a float".to_string()))
     }

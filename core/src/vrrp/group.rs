@@ -94,7 +94,7 @@ impl Routers {
         }
         for config in changed {
             let role = self.groups.get(&config.id).map_or(Role::Init, |group| group.role);
-            let stopped = self.stopping && role == Role::Init;
+            let stopped = self.stage.stopping && role == Role::Init;
             let state = if stopped { State::Stop } else { State::Is(role) };
             run_hooks(&mut self.desk(cx), &config.notify, state, "GROUP", &config.name, 0);
         }

@@ -68,8 +68,17 @@ pub struct Routers {
     leftovers: Leftovers,
     strays: Strays,
     last_input: Time,
+    stage: Stage,
+}
+
+/// How far the virtual routers are, from the first dump to the end.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Stage {
+    /// The first dump of links and addresses is in.
     started: bool,
+    /// A clean stop was ordered.
     stopping: bool,
+    /// Everything has been given up, and that was told.
     left: bool,
 }
 
@@ -91,16 +100,14 @@ impl Routers {
             leftovers: Leftovers::new(),
             strays: Strays::default(),
             last_input: Time::ZERO,
-            started: false,
-            stopping: false,
-            left: false,
+            stage: Stage::default(),
         }
     }
 
     /// A packet of IP protocol 112.
     pub(crate) fn on_packet(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
         self.wake(cx);
-        if !self.started || cx.now < self.world.quiet_until {
+        if !self.stage.started || cx.now < self.world.quiet_until {
             return;
         }
         let best = self
@@ -146,7 +153,7 @@ impl Routers {
             | KernelNotice::Unsent { .. } => None,
         };
         let change = self.world.links.learn(cx.now, notice);
-        if !self.started {
+        if !self.stage.started {
             if change.complete {
                 self.start(cx);
             }
@@ -292,7 +299,7 @@ impl Routers {
             Some(number) => self.world.numbers.insert(check, number),
             None => self.world.numbers.remove(&check),
         };
-        if before != number && self.started {
+        if before != number && self.stage.started {
             self.settle(cx);
         }
     }
@@ -304,7 +311,7 @@ impl Routers {
             Some(up) => self.world.verdicts.insert(check, up),
             None => self.world.verdicts.remove(&check),
         };
-        if before != up && self.started {
+        if before != up && self.stage.started {
             self.settle(cx);
         }
     }
@@ -312,7 +319,7 @@ impl Routers {
     /// Hands an instance, and its sync group, over to a peer.
     pub(crate) fn resign(&mut self, cx: &mut Context<'_>, id: InstanceId) {
         self.wake(cx);
-        if self.started && !self.stopping {
+        if self.stage.started && !self.stage.stopping {
             for member in self.together(id) {
                 self.at_desk(cx, member, |instance, desk| {
                     if !instance.standing.away {
@@ -327,7 +334,7 @@ impl Routers {
     /// Lets an instance, and its sync group, take part again.
     pub(crate) fn rejoin(&mut self, cx: &mut Context<'_>, id: InstanceId) {
         self.wake(cx);
-        if self.started && !self.stopping {
+        if self.stage.started && !self.stage.stopping {
             for member in self.together(id) {
                 self.at_desk(cx, member, |instance, desk| {
                     instance.finish_leaving(desk);
@@ -341,11 +348,11 @@ impl Routers {
     /// Leaves for good; `Signal::Left` follows when all is given up.
     pub(crate) fn stop(&mut self, cx: &mut Context<'_>) {
         self.wake(cx);
-        if self.stopping {
+        if self.stage.stopping {
             return;
         }
-        self.stopping = true;
-        if self.started {
+        self.stage.stopping = true;
+        if self.stage.started {
             self.everyone(cx, |instance, desk| instance.leave(desk, true));
             self.settle_groups(cx);
         }
@@ -354,8 +361,8 @@ impl Routers {
 
     fn leave_if_all_left(&mut self, cx: &mut Context<'_>) {
         let all = self.instances.values().all(|instance| instance.standing.leaving.is_none());
-        if self.stopping && all && !self.left {
-            self.left = true;
+        if self.stage.stopping && all && !self.stage.left {
+            self.stage.left = true;
             self.close_receptions(cx);
             cx.out.signal(Signal::Left);
         }
@@ -377,14 +384,14 @@ impl Routers {
             });
             debug_assert!(masters == 0 || others == 0, "group {} is half master", group.config.name);
         }
-        debug_assert!(!self.left || self.stopping);
+        debug_assert!(!self.stage.left || self.stage.stopping);
     }
 
     /// The node was not scheduled for some time: whoever slept past what its peers wait must listen first, since
     /// they may have taken over. What they said meanwhile is still in the sockets' buffers.
     fn wake(&mut self, cx: &mut Context<'_>) {
         let gap = cx.now.since(core::mem::replace(&mut self.last_input, cx.now));
-        if gap < NOTABLE_GAP || !self.started || self.stopping {
+        if gap < NOTABLE_GAP || !self.stage.started || self.stage.stopping {
             return;
         }
         let masters = self.instances.values().filter(|instance| instance.role == Role::Master);

@@ -30,7 +30,7 @@ impl Routers {
     /// Takes over a new configuration.
     pub(crate) fn configure(&mut self, cx: &mut Context<'_>, config: &Config) {
         self.wake(cx);
-        if self.stopping {
+        if self.stage.stopping {
             return;
         }
         let removed: Vec<InstanceId> = self
@@ -61,7 +61,7 @@ impl Routers {
             }
         }
         self.adopt(cx, orphans);
-        if self.started {
+        if self.stage.started {
             self.settle(cx);
             self.even_out_groups(cx);
         }

@@ -21,9 +21,9 @@ const LATE_PART: u32 = 4;
 impl Routers {
     /// The first dump is complete.
     pub(super) fn start(&mut self, cx: &mut Context<'_>) {
-        self.started = true;
+        self.stage.started = true;
         self.world.quiet_until = cx.now + self.world.node.startup_delay;
-        if self.stopping {
+        if self.stage.stopping {
             return;
         }
         self.everyone(cx, |instance, desk| {

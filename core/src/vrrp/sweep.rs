@@ -72,7 +72,7 @@ impl Routers {
     pub(super) fn sweep_named(&mut self, cx: &mut Context<'_>, notice: &KernelNotice) {
         let KernelNotice::Address { on, address, marked: true, .. } = *notice else { return };
         let Some(name) = self.world.links.link(on).map(|link| link.name.clone()) else { return };
-        let Some(id) = self.configured(&name, address).filter(|_| !self.left) else { return };
+        let Some(id) = self.configured(&name, address).filter(|_| !self.stage.left) else { return };
         let busy = |instance: &Instance| {
             let mut holds = instance.holds.iter().filter(|h| h.is_at(&name, address));
             holds.any(|hold| hold.wanted || hold.is_removing(cx.now))

@@ -99,7 +99,7 @@ impl World {
         let process = host.process.as_ref().ok_or(Answer::Refused)?;
         let fits = |frontend: &&Arc<FrontendConfig>| {
             let address = target.address.addr();
-            process.seen.listening.contains(&frontend.id)
+            process.seen.open.listening.contains(&frontend.id)
                 && frontend.binds.iter().any(|bind| {
                     target.port.is_none_or(|port| bind.at.port() == port)
                         && (bind.at.ip() == address || bind.at.ip().is_unspecified())

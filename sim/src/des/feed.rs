@@ -75,9 +75,9 @@ impl World {
         }
         process.stopping |= matches!(input, Input::Stop);
         if let Input::Order(Order::Resign(id)) = &input {
-            process.seen.resigned.insert(*id);
+            process.seen.orders.resigned.insert(*id);
         } else if let Input::Order(Order::Rejoin(id)) = &input {
-            process.seen.resigned.remove(id);
+            process.seen.orders.resigned.remove(id);
         }
         invariant::on_input(self, host, &input);
         let now = self.hosts[host].read(self.now);

@@ -112,11 +112,11 @@ impl World {
             Body::Advert { from, to: at, hops, payload } => {
                 let on = host.machine.numbered(frame.on);
                 let Some(process) = &mut host.process else { return };
-                if !process.seen.receives.contains(&(on, *at)) {
+                if !process.seen.open.receives.contains(&(on, *at)) {
                     return;
                 }
                 if let (true, Some((vrid, priority))) = (frame.honest, vrid_and_priority(payload)) {
-                    let last = process.seen.farewells_heard.entry((frame.sender, vrid)).or_insert(0);
+                    let last = process.seen.farewells.heard.entry((frame.sender, vrid)).or_insert(0);
                     if priority == 0 {
                         *last = (*last).max(frame.order);
                     } else if frame.order < *last {

@@ -120,20 +120,16 @@ pub struct Process {
 pub struct Seen {
     /// Roles as told by events.
     pub roles: BTreeMap<InstanceId, Role>,
-    /// Receptions that are open.
-    pub receives: BTreeSet<(Interface, IpAddr)>,
+    /// What is open.
+    pub open: Open,
     /// Checks that run, and all that is known of them.
     pub checks: BTreeMap<CheckId, CheckSeen>,
-    /// Listening sides that are open.
-    pub listening: BTreeSet<FrontendId>,
     /// Views published, and the data plane that uses them.
     pub views: BTreeMap<PoolId, Arc<PoolView>>,
-    /// VRIDs whose last advertisement was a farewell, by family.
-    pub farewell: BTreeSet<(u8, bool)>,
-    /// The newest farewell heard, by sender and VRID.
-    pub farewells_heard: BTreeMap<(usize, u8), u64>,
-    /// Instances ordered to resign.
-    pub resigned: BTreeSet<InstanceId>,
+    /// Farewells said and heard.
+    pub farewells: Farewells,
+    /// What an operator has ordered.
+    pub orders: Orders,
     /// Since it was thawed: when, adverts sent per VRID, until it was heard to yield.
     pub thawed: Option<Thawed>,
     /// The last request for each address: its ticket, and whether to own it.
@@ -142,13 +138,38 @@ pub struct Seen {
     pub believed: BTreeMap<InstanceId, Believed>,
     /// The data plane: what it picks by.
     pub traffic: BTreeMap<PoolId, DataPlane>,
-    /// What an operator has ordered of servers.
-    pub admin: BTreeMap<ServerId, Admin>,
     /// Addresses that the kernel held before this process, and of which it has not spoken yet; `None` before its first
     /// dump.
     pub leftovers: Option<BTreeSet<IpNet>>,
     /// What the pace of checks depends on.
     pub pace: Pace,
+}
+
+/// What a process has open.
+#[derive(Debug, Default)]
+pub struct Open {
+    /// Receptions.
+    pub receives: BTreeSet<(Interface, IpAddr)>,
+    /// Listening sides.
+    pub listening: BTreeSet<FrontendId>,
+}
+
+/// Farewells said and heard.
+#[derive(Debug, Default)]
+pub struct Farewells {
+    /// VRIDs whose last advertisement was a farewell, by family.
+    pub said: BTreeSet<(u8, bool)>,
+    /// The newest farewell heard, by sender and VRID.
+    pub heard: BTreeMap<(usize, u8), u64>,
+}
+
+/// What an operator has ordered.
+#[derive(Debug, Default)]
+pub struct Orders {
+    /// Instances to resign.
+    pub resigned: BTreeSet<InstanceId>,
+    /// States of servers.
+    pub admin: BTreeMap<ServerId, Admin>,
 }
 
 /// What the pace of checks depends on.

@@ -148,9 +148,9 @@ impl World {
             Action::Receive { ticket, on, at, open } => {
                 self.seen(host, |process| {
                     if open {
-                        process.seen.receives.insert((on, at))
+                        process.seen.open.receives.insert((on, at))
                     } else {
-                        process.seen.receives.remove(&(on, at))
+                        process.seen.open.receives.remove(&(on, at))
                     };
                 });
                 self.done(host, ticket, Ok(()));
@@ -175,9 +175,9 @@ impl World {
                 let id = frontend.id;
                 self.seen(host, |process| {
                     if open {
-                        process.seen.listening.insert(id)
+                        process.seen.open.listening.insert(id)
                     } else {
-                        process.seen.listening.remove(&id)
+                        process.seen.open.listening.remove(&id)
                     };
                 });
                 self.done(host, ticket, Ok(()));

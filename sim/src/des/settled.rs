@@ -59,7 +59,7 @@ pub fn expected(world: &World, host: usize, key: &RouterKey) -> Option<u8> {
 fn alone(world: &World, host: usize, id: InstanceId, instance: &InstanceConfig) -> Option<u8> {
     let h = &world.hosts[host];
     let process = h.awake()?;
-    if process.stopping || h.unplugged > 0 || process.seen.resigned.contains(&id) {
+    if process.stopping || h.unplugged > 0 || process.seen.orders.resigned.contains(&id) {
         return None;
     }
     let base = instance.election.priority;

@@ -71,10 +71,10 @@ pub(super) fn farewell_is_the_last_word(world: &mut World, host: usize, action: 
     let id = world.hosts[host].by_vrid(vrid, v6).map(|(id, _, _)| id);
     let process = world.hosts[host].process.as_mut()?;
     if priority == 0 {
-        process.seen.farewell.insert((vrid, v6));
+        process.seen.farewells.said.insert((vrid, v6));
         return None;
     }
-    process.seen.farewell.remove(&(vrid, v6));
+    process.seen.farewells.said.remove(&(vrid, v6));
     let fault = process.seen.roles.get(&id?) == Some(&Role::Fault);
     if !process.stopping && !fault {
         return None;
@@ -100,7 +100,7 @@ pub(super) fn farewell_before_give_up(world: &mut World, host: usize, action: &A
     });
     let said = |instance: &InstanceConfig| {
         let v6 = instance.router.family == standfast_core::config::model::Family::V6;
-        process.seen.farewell.contains(&(instance.router.vrid, v6))
+        process.seen.farewells.said.contains(&(instance.router.vrid, v6))
     };
     let (_, instance) = holding.find(|(_, instance)| !said(instance))?;
     Some(("A7", format!("{} gives {address} up without a farewell", instance.name)))

@@ -39,7 +39,8 @@ pub fn one_master(world: &World, component: &Component, key: &RouterKey) -> Brok
         return Some(("A1", format!("master is {}, of {}", names(&masters), names(&able))));
     }
     let wrong = component.hosts.iter().find(|host| {
-        let resigned = world.hosts[**host].awake().is_some_and(|process| !process.seen.resigned.is_empty());
+        let resigned =
+            world.hosts[**host].awake().is_some_and(|process| !process.seen.orders.resigned.is_empty());
         let fault = world.hosts[**host].role(key) == Some(Role::Fault);
         world.hosts[**host].awake().is_some() && !resigned && fault == able.contains(host)
     });

@@ -62,7 +62,7 @@ fn shares_are_exact(world: &World, host: usize, pool: PoolId) -> Broken {
 pub(super) fn note_order(world: &mut World, host: usize, order: &Order) -> Broken {
     let process = world.hosts[host].process.as_mut()?;
     if let Order::Server { server, admin, .. } = order {
-        process.seen.admin.insert(*server, *admin);
+        process.seen.orders.admin.insert(*server, *admin);
         disturb(&mut process.seen);
     }
     None
@@ -73,7 +73,7 @@ pub(super) fn note_reload(world: &mut World, host: usize, config: &Config) {
     let named: BTreeSet<ServerId> =
         config.pools.values().flat_map(|pool| pool.servers.iter().map(|server| server.id)).collect();
     if let Some(process) = &mut world.hosts[host].process {
-        process.seen.admin.retain(|server, _| named.contains(server));
+        process.seen.orders.admin.retain(|server, _| named.contains(server));
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) fn drained_take_nothing(
     pool: PoolId,
     view: Option<&PoolView>,
 ) -> Broken {
-    let admin = &world.hosts[host].process.as_ref()?.seen.admin;
+    let admin = &world.hosts[host].process.as_ref()?.seen.orders.admin;
     let mut servers = view?.servers.iter().filter(|server| takes(server));
     let server = servers.find(|server| admin.get(&server.id).is_some_and(|admin| *admin != Admin::Ready))?;
     Some(("A18", format!("{pool} publishes {} as usable against an operator's order", server.name)))
