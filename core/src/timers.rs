@@ -53,6 +53,8 @@ pub enum TimerKey {
     Listen(FrontendId),
     /// The removal of an address that no virtual router has is tried again.
     Leftover,
+    /// Routes, rules and static addresses are looked at, or asked for again.
+    Items,
 }
 
 impl fmt::Display for TimerKey {
@@ -62,6 +64,7 @@ impl fmt::Display for TimerKey {
             TimerKey::Check(id, timer) => write!(f, "{id} {timer:?}"),
             TimerKey::Listen(id) => write!(f, "{id} Listen"),
             TimerKey::Leftover => write!(f, "Leftover"),
+            TimerKey::Items => write!(f, "Items"),
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Fault {
     SourceGone(IpAddr),
     /// The kernel refuses reception: the silence would prove nothing.
     Deaf(Arc<str>),
+    /// A static item that it follows cannot be there; in words.
+    Item(String),
     /// A tracked check without weight has failed, or a tracked file asks for it; in words.
     Check(String),
 }
@@ -43,7 +45,7 @@ impl Fault {
             Fault::NoSource(name) => format!("no source address on {name}"),
             Fault::SourceGone(source) => format!("source address {source} is gone"),
             Fault::Deaf(name) => format!("cannot receive advertisements on {name}"),
-            Fault::Check(failure) => failure.clone(),
+            Fault::Check(failure) | Fault::Item(failure) => failure.clone(),
         }
     }
 }
@@ -87,6 +89,9 @@ pub(super) fn faults(world: &World, config: &InstanceConfig) -> BTreeSet<Fault> 
         }
         (Some(_), _) => {}
     }
+    faults.extend(
+        world.missing.iter().filter(|(id, _)| *id == config.id).map(|(_, what)| Fault::Item(what.clone())),
+    );
     if world.listens_at(config).is_some_and(|at| world.deaf.contains_key(&at)) {
         faults.insert(Fault::Deaf(interface.clone()));
     }

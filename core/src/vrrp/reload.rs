@@ -42,6 +42,7 @@ impl Routers {
         let mut orphans: Vec<Orphan> = removed.into_iter().flat_map(|id| self.remove(cx, id)).collect();
         let had_lease = self.world.node.lease;
         self.world.configure(config);
+        self.list_items(config);
         self.groups = groups(config, &self.groups);
         for (id, new) in &config.instances {
             match self.instances.get(id).map(|old| old.config == *new) {
@@ -61,6 +62,7 @@ impl Routers {
             }
         }
         self.adopt(cx, orphans);
+        self.change_items(cx);
         if self.stage.started {
             self.settle(cx);
             self.even_out_groups(cx);
@@ -140,8 +142,7 @@ impl Instance {
 
     fn change_addresses(&mut self, desk: &mut Desk<'_, '_>) -> Vec<Orphan> {
         let (id, lease) = (self.id(), self.lease(desk.world));
-        let master = self.role == Role::Master;
-        let holds_still = master || self.standing.leaving.as_ref().is_some_and(super::leave::Leaving::holds);
+        let holds_still = self.holds_addresses();
         let mut old = core::mem::take(&mut self.holds);
         for spec in &self.config.addresses {
             let mut hold = match old.iter().position(|hold| hold.is(spec)) {

@@ -31,6 +31,7 @@ impl Routers {
             instance.assess(desk);
         });
         self.sweep(cx);
+        self.sweep_all_items(cx);
         self.settle(cx);
     }
 

@@ -4,7 +4,7 @@
 //! them; then come the state before, why, and for how long nothing was heard.
 
 use standfast_core::config::model::Config;
-use standfast_core::event::{Event, PacketError, Role, ServerState, Why};
+use standfast_core::event::{Event, ItemNews, PacketError, Role, ServerState, Why};
 use standfast_core::id::PoolId;
 use standfast_core::input::{CheckCode, Errno, Outcome};
 use std::fmt::Write as _;
@@ -54,6 +54,14 @@ pub fn human(event: &Event) -> (u8, String) {
         Event::AddressLost { name, address, then, .. } => {
             (ERROR, format!("({name}) Somebody else removed address {address}: {then}"))
         }
+        Event::Item { name, item, news } => match news {
+            ItemNews::Added => (INFO, format!("({name}) Added: {item}")),
+            ItemNews::Removed => (INFO, format!("({name}) Removed: {item}")),
+            ItemNews::Restored => (
+                ERROR,
+                format!("({name}) Somebody else removed {item}: it is put back, each time it happens"),
+            ),
+        },
         Event::Leftover { address, adopted, on } => {
             let then = if *adopted { "kept" } else { "removed" };
             (NOTICE, format!("Address {address} on {on} is left over from an earlier run: {then}"))
@@ -286,6 +294,7 @@ pub fn haproxy_lines(config: &Config, event: &Event) -> Option<(PoolId, u8, Stri
         | Event::Odd { .. }
         | Event::Address { .. }
         | Event::AddressLost { .. }
+        | Event::Item { .. }
         | Event::Leftover { .. }
         | Event::Refused { .. }
         | Event::Link { .. }

@@ -42,6 +42,7 @@ pub(super) fn instance(desk: &mut Desk<'_>, id: InstanceId, draft: &InstanceDraf
         id,
         name: Arc::from(draft.name.text.as_str()),
         addresses: held(&addresses, &router.interface),
+        items: super::item::held(&draft.held.routes, &draft.held.rules),
         router,
         election,
         transport,
@@ -69,6 +70,7 @@ pub(super) fn notify(desk: &mut Desk<'_>, draft: &super::instance::NotifyDraft) 
 fn family(_: &mut Desk<'_>, draft: &InstanceDraft) -> Family {
     let transport = &draft.transport;
     let hint = draft
+        .held
         .addresses
         .first()
         .map(|a| a.address.addr())
@@ -383,7 +385,7 @@ fn addresses<'d>(
     let mut advertised = 0;
     let mut found = Vec::new();
     for (address, listed) in
-        draft.addresses.iter().map(|a| (a, true)).chain(draft.excluded.iter().map(|a| (a, false)))
+        draft.held.addresses.iter().map(|a| (a, true)).chain(draft.held.excluded.iter().map(|a| (a, false)))
     {
         let ip = address.address.addr();
         if listed && ip.is_ipv4() != (family == Family::V4) {

@@ -141,6 +141,8 @@ pub(super) struct Desk<'a> {
     pub(super) broken: BTreeSet<String>,
     /// The one being finished is among them.
     pub(super) broken_instance: bool,
+    /// Addresses, routes and rules that are there for good.
+    pub(super) statics: super::item::Statics,
     /// Virtual addresses so far.
     pub(super) addresses: BTreeSet<core::net::IpAddr>,
 }

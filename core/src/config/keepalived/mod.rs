@@ -15,6 +15,7 @@ mod globals;
 mod group;
 mod include;
 mod instance;
+mod item;
 mod keyword;
 mod lower;
 mod reader;
@@ -84,6 +85,7 @@ fn understand(
         groups: Vec::new(),
         broken: BTreeSet::new(),
         broken_instance: false,
+        statics: item::Statics::default(),
         addresses: BTreeSet::new(),
     };
     root::read(&mut desk, statements);

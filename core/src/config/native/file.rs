@@ -39,6 +39,8 @@ tables! {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         group: Vec<Group>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        routing: Vec<Routing>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pool: Vec<Pool>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         frontend: Vec<Frontend>,
@@ -180,6 +182,20 @@ tables! {
         name: Spanned<String>,
         members: Vec<Spanned<String>>,
         notify: Option<Notify>,
+    }
+
+    /// `[[routing]]`: addresses, routes and rules, of a virtual router while it is active, or for good; `followers` are
+    /// in FAULT while the kernel refuses one of these.
+    struct Routing {
+        virtual_router: Option<Spanned<String>>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        followers: Vec<Spanned<String>>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        address: Vec<Spanned<Address>>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        route: Vec<Spanned<String>>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rule: Vec<Spanned<String>>,
     }
 
     /// `[[check]]`: a check that virtual routers track.

@@ -55,6 +55,7 @@ pub(super) fn lower(desk: &mut Desk<'_>, file: &File, config: &mut Config) {
             config.instances.insert(id, Arc::new(lowered));
         }
     }
+    super::routing::lower(desk, &file.routing, &routers, config);
     let mut groups = BTreeMap::new();
     for group in &file.group {
         let id = GroupId(config.names.id(Kind::Group, group.name.get_ref()));
@@ -204,6 +205,7 @@ fn router(
         id,
         name: Arc::from(router.name.get_ref().as_str()),
         addresses: router.address.iter().map(|address| self::address(address, &interface)).collect(),
+        items: Vec::new(),
         election: election(desk, router, version),
         transport: transport(desk, router, v6),
         authentication,
@@ -219,7 +221,7 @@ fn router(
     }
 }
 
-fn address(address: &file::Address, interface: &Arc<str>) -> VirtualAddress {
+pub(super) fn address(address: &file::Address, interface: &Arc<str>) -> VirtualAddress {
     VirtualAddress {
         address: address.address.0,
         interface: address.interface.as_deref().map_or_else(|| interface.clone(), Arc::from),

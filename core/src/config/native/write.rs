@@ -47,12 +47,13 @@ pub(super) fn file(config: &Config) -> File {
                 notify: notify(&group.notify),
             })
             .collect(),
+        routing: super::routing::raise(config),
         pool: config.pools.values().map(|pool| self::pool(config, pool)).collect(),
         frontend: config.frontends.values().map(|frontend| self::frontend(config, frontend)).collect(),
     }
 }
 
-fn named(name: &str) -> Spanned<String> {
+pub(super) fn named(name: &str) -> Spanned<String> {
     Spanned::new(0..0, name.to_string())
 }
 
@@ -144,7 +145,7 @@ fn router(config: &Config, instance: &InstanceConfig) -> file::VirtualRouter {
     }
 }
 
-fn address(address: &VirtualAddress, interface: &str) -> file::Address {
+pub(super) fn address(address: &VirtualAddress, interface: &str) -> file::Address {
     let how = &address.how;
     file::Address {
         address: Net(address.address),

@@ -125,6 +125,7 @@ pub fn on_action(world: &mut World, host: usize, action: &Action) {
             .or_else(|| addresses::note_adopted(world, host, event)),
         Action::Listen { open: true, .. }
         | Action::Receive { .. }
+        | Action::Item { .. }
         | Action::Script { .. }
         | Action::Tell { .. }
         | Action::Stopped => None,
