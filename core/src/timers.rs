@@ -21,6 +21,8 @@ pub enum RouterTimer {
     AnnounceLower,
     /// The periodic announcement is due (`garp_master_refresh`).
     AnnounceRefresh,
+    /// The periodic announcement on other interfaces is due (`garp_extra_if`).
+    AnnounceExtra,
     /// The announcements held back by the rate limit may go.
     AnnouncePaced,
     /// Two owners have duelled for long enough.
@@ -55,6 +57,8 @@ pub enum TimerKey {
     Leftover,
     /// Routes, rules and static addresses are looked at, or asked for again.
     Items,
+    /// A link has stood otherwise for long enough to be believed (`interface_up_down_delays`).
+    Debounce,
 }
 
 impl fmt::Display for TimerKey {
@@ -65,6 +69,7 @@ impl fmt::Display for TimerKey {
             TimerKey::Listen(id) => write!(f, "{id} Listen"),
             TimerKey::Leftover => write!(f, "Leftover"),
             TimerKey::Items => write!(f, "Items"),
+            TimerKey::Debounce => write!(f, "Debounce"),
         }
     }
 }

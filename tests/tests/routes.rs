@@ -125,7 +125,9 @@ fn what_somebody_else_removes_is_put_back_and_what_a_killed_run_left_is_removed(
     cluster.watch().wait_for("cp2", SETTLED).unwrap();
     // The kernel took the address when its lease ended, and with it the route that has it as source.
     let left: Vec<&String> = whole.iter().filter(|line| !line.contains("src 192.0.2.100")).collect();
-    wait("the end of the lease", &cluster, || marked(cluster.lab().node(1)).iter().collect::<Vec<_>>() == left);
+    wait("the end of the lease", &cluster, || {
+        marked(cluster.lab().node(1)).iter().collect::<Vec<_>>() == left
+    });
     cluster.start_node(1).unwrap();
     wait("the start after the kill", &cluster, || marked(cluster.lab().node(1)).len() == 2);
 }

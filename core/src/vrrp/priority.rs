@@ -32,6 +32,8 @@ pub(super) enum Fault {
     Deaf(Arc<str>),
     /// A static item that it follows cannot be there; in words.
     Item(String),
+    /// Unicast, and nobody to talk to (`unicast_fault_no_peer`).
+    NoPeer,
     /// A tracked check without weight has failed, or a tracked file asks for it; in words.
     Check(String),
 }
@@ -46,6 +48,7 @@ impl Fault {
             Fault::SourceGone(source) => format!("source address {source} is gone"),
             Fault::Deaf(name) => format!("cannot receive advertisements on {name}"),
             Fault::Check(failure) | Fault::Item(failure) => failure.clone(),
+            Fault::NoPeer => String::from("there is no unicast peer"),
         }
     }
 }
@@ -53,7 +56,7 @@ impl Fault {
 /// Whether a tracker is healthy; `None` while unknown.
 fn healthy(world: &World, tracker: &Tracker) -> Option<bool> {
     match &tracker.what {
-        Tracked::Interface(name) => Some(world.links.usable(name)),
+        Tracked::Interface(name) => Some(world.usable(name)),
         Tracked::Check(check) => world.verdicts.get(check).copied(),
     }
 }
@@ -92,6 +95,9 @@ pub(super) fn faults(world: &World, config: &InstanceConfig) -> BTreeSet<Fault> 
     faults.extend(
         world.missing.iter().filter(|(id, _)| *id == config.id).map(|(_, what)| Fault::Item(what.clone())),
     );
+    if matches!(&config.transport.to, Destination::Unicast(peers) if peers.is_empty()) {
+        faults.insert(Fault::NoPeer);
+    }
     if world.listens_at(config).is_some_and(|at| world.deaf.contains_key(&at)) {
         faults.insert(Fault::Deaf(interface.clone()));
     }

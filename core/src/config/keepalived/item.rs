@@ -13,11 +13,12 @@ use crate::config::item::{FIRST_PRIORITY, Item, MAX_ITEMS, Route, Rule, StaticIt
 use crate::config::model::VirtualAddress;
 use crate::config::names::Kind;
 use crate::id::InstanceId;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 /// A route or a rule as written.
 #[derive(Clone, Debug)]
@@ -26,12 +27,14 @@ pub(super) struct ItemDraft {
     group: Option<Word>,
 }
 
-/// What the node has for good, as written.
+/// What the node has for good, as written, and the addresses that are spoken for.
 #[derive(Debug, Default)]
 pub(super) struct Statics {
     /// `default_interface`.
     pub(super) interface: Option<Arc<str>>,
     addresses: Vec<AddressDraft>,
+    /// Virtual addresses so far.
+    pub(super) virtual_addresses: BTreeSet<IpAddr>,
     items: Vec<ItemDraft>,
     groups: BTreeMap<String, Vec<Word>>,
     /// Rules without a priority so far.

@@ -143,8 +143,7 @@ pub(super) struct Desk<'a> {
     pub(super) broken_instance: bool,
     /// Addresses, routes and rules that are there for good.
     pub(super) statics: super::item::Statics,
-    /// Virtual addresses so far.
-    pub(super) addresses: BTreeSet<core::net::IpAddr>,
+    pub(super) links: super::link::LinkDrafts,
 }
 
 /// Suggestions are looked for as long as there are fewer findings than this; a file of nonsense ends soon.
@@ -331,6 +330,8 @@ pub(super) fn opens_block(word: &str, words: usize) -> bool {
         | "static_routes"
         | "static_rules"
         | "notification_email"
+        | "interface_up_down_delays"
+        | "interfaces"
         | "garp_group" => 1,
         _ => return false,
     };

@@ -17,7 +17,9 @@ mod include;
 mod instance;
 mod item;
 mod keyword;
+mod link;
 mod lower;
+mod peer;
 mod reader;
 mod root;
 mod script;
@@ -86,7 +88,7 @@ fn understand(
         broken: BTreeSet::new(),
         broken_instance: false,
         statics: item::Statics::default(),
-        addresses: BTreeSet::new(),
+        links: link::LinkDrafts::default(),
     };
     root::read(&mut desk, statements);
     let nothing = desk.instances.is_empty() && desk.findings.errors() == 0;
@@ -134,6 +136,7 @@ pub fn keywords() -> Vec<Row> {
         table.iter().map(move |entry| entry.row(block))
     }
     rows("", root::TABLE)
+        .chain(rows("garp_group", link::GARP_GROUP))
         .chain(rows("global_defs", globals::TABLE))
         .chain(rows("vrrp_script", script::TABLE))
         .chain(rows("track_file", watch::FILE))

@@ -48,6 +48,7 @@ pub(in crate::vrrp) fn instance(id: u32, priority: u8) -> InstanceConfig {
             lower_no_advert: false,
             last_advert: true,
             owner_ignores: false,
+            oversleep_priority: None,
             strict: false,
         },
         transport: TransportConfig {
@@ -58,6 +59,7 @@ pub(in crate::vrrp) fn instance(id: u32, priority: u8) -> InstanceConfig {
             check_source: false,
             skip_address_check: false,
             plain_checksum: false,
+            old_checksum: OldChecksum::default(),
         },
         addresses: vec![VirtualAddress {
             address: alloc::format!("192.0.2.{}/24", 99 + id).parse().unwrap(),
@@ -74,6 +76,7 @@ pub(in crate::vrrp) fn instance(id: u32, priority: u8) -> InstanceConfig {
             refresh_repeat: 1,
             lower_repeat: 5,
             lower_delay: ms(5000),
+            extra: Duration::ZERO,
         },
         trackers: vec![Tracker { what: Tracked::Interface("eth0".into()), weight: 0, reverse: false }],
         items: Vec::new(),
@@ -273,6 +276,7 @@ impl Bench {
                 TimerKey::Router(id, timer) => self.act(|routers, cx| routers.on_timer(cx, id, timer)),
                 TimerKey::Items => self.act(|routers, cx| routers.on_items_timer(cx)),
                 TimerKey::Leftover => self.act(|routers, cx| routers.on_leftover_timer(cx)),
+                TimerKey::Debounce => self.act(|routers, cx| routers.on_debounce_timer(cx)),
                 foreign => panic!("{foreign} is none of ours"),
             }
         }
