@@ -18,4 +18,5 @@ pub mod native;
 pub mod notify;
 pub mod source;
 pub mod summary;
+pub mod talk;
 pub mod watch;
