@@ -14,6 +14,7 @@ mod desk;
 mod file;
 mod read;
 mod routing;
+mod talk;
 mod value;
 mod watch;
 mod write;
