@@ -212,7 +212,7 @@ impl Desk<'_, '_> {
                 if let Some(asked) = entry.asked.take() {
                     tickets.take(asked.ticket);
                 }
-            } else if may_be_there(entry) && !entry.asked.as_ref().is_some_and(|asked| !asked.own) {
+            } else if may_be_there(entry) && entry.asked.as_ref().is_none_or(|asked| asked.own) {
                 entry.ask(cx, tickets, owner, false);
             }
         }

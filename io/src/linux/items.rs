@@ -284,10 +284,8 @@ mod tests {
     fn read_back(bytes: &[u8]) -> String {
         let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(bytes).unwrap();
         assert_eq!(usize::try_from(message.header.length).unwrap(), bytes.len());
-        match message.payload {
-            NetlinkPayload::InnerMessage(inner) => format!("{inner:?}"),
-            other => panic!("{other:?}"),
-        }
+        let NetlinkPayload::InnerMessage(inner) = message.payload else { panic!("no inner message") };
+        format!("{inner:?}")
     }
 
     #[test]
