@@ -16,6 +16,7 @@ pub mod model;
 pub mod names;
 pub mod native;
 pub mod notify;
+pub mod process;
 pub mod source;
 pub mod summary;
 pub mod watch;

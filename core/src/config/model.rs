@@ -5,6 +5,7 @@
 pub use super::algorithm::{Algorithm, HashType};
 use super::names::Names;
 pub use super::notify::{Command, NotifyConfig, Pipe};
+pub use super::process::{DumpConfig, ProcessConfig};
 use crate::action::AddressOptions;
 use crate::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
 use alloc::collections::BTreeMap;
@@ -71,6 +72,9 @@ pub struct NodeConfig {
     pub pipes: Vec<Pipe>,
     /// Where the flight recorder writes, or `off`; `None` is the default place. Taken up at the start only.
     pub record: Option<String>,
+    /// How the process stands to its host.
+    #[serde(default)]
+    pub process: ProcessConfig,
 }
 
 impl Default for NodeConfig {
@@ -87,6 +91,7 @@ impl Default for NodeConfig {
             spread_checks: 0,
             pipes: Vec::new(),
             record: None,
+            process: ProcessConfig::default(),
         }
     }
 }

@@ -17,6 +17,7 @@ mod include;
 mod instance;
 mod keyword;
 mod lower;
+mod process;
 mod reader;
 mod root;
 mod script;
@@ -133,6 +134,7 @@ pub fn keywords() -> Vec<Row> {
     }
     rows("", root::TABLE)
         .chain(rows("global_defs", globals::TABLE))
+        .chain(rows("global_defs", process::TABLE))
         .chain(rows("vrrp_script", script::TABLE))
         .chain(rows("track_file", watch::FILE))
         .chain(rows("vrrp_track_process", watch::PROCESS))

@@ -2,6 +2,7 @@
 
 use super::check::{raise, unless};
 use super::file::{self, File};
+use super::process;
 use super::read;
 use super::value::{
     AtLeastOne, Balance, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Percent, Time,
@@ -78,6 +79,7 @@ fn node(node: &NodeConfig) -> file::Node {
         record: node.record.clone(),
         spread_checks: unless(node.spread_checks, own.spread_checks).map(Percent),
         log: node.log.iter().map(log).collect(),
+        process: process::raise(&node.process),
         pipe: node.pipes.iter().map(pipe).collect(),
     }
 }
