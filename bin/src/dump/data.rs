@@ -6,8 +6,8 @@
 use super::words::{address, command, interval, moment, tracked_interface, truth, weight};
 use super::{Snapshot, lists};
 use standfast_core::config::model::{
-    Authentication, Destination, Family, InstanceConfig, NotifyConfig, Probe, Tracked, Tracker, Version,
-    VirtualAddress,
+    Authentication, Deleted, Destination, Family, InstanceConfig, NotifyConfig, Probe, Tracked, Tracker,
+    Version, VirtualAddress,
 };
 use standfast_core::config::watch::Watch;
 use standfast_core::vrrp::RouterStatus;
@@ -80,10 +80,10 @@ fn globals(page: &mut Page, of: &Snapshot) {
     page.section("Global definitions");
     page.head("Network namespace = (default)");
     page.head(format_args!("Router ID = {}", node.router_id.as_deref().unwrap_or("")));
-    page.head(format_args!("Gratuitous ARP interval = {:.6}", node.garp_interval.as_secs_f64()));
-    page.head(format_args!("Gratuitous NA interval = {:.6}", node.gna_interval.as_secs_f64()));
-    if !node.startup_delay.is_zero() {
-        page.head(format_args!("VRRP startup delay = {:.6}", node.startup_delay.as_secs_f64()));
+    page.head(format_args!("Gratuitous ARP interval = {:.6}", node.links.gap.arp.as_secs_f64()));
+    page.head(format_args!("Gratuitous NA interval = {:.6}", node.links.gap.na.as_secs_f64()));
+    if !node.start.daemon.is_zero() {
+        page.head(format_args!("VRRP startup delay = {:.6}", node.start.daemon.as_secs_f64()));
     }
     page.head(format_args!("VRRP process priority = {}", process.nice.unwrap_or(0)));
     page.head(format_args!("VRRP don't swap = {}", truth(process.no_swap)));
@@ -136,7 +136,7 @@ fn instance(page: &mut Page, of: &Snapshot, config: &InstanceConfig, router: &Ro
     }
     tracked(page, of, config);
     page.fact("Using smtp notification", "no");
-    page.fact("Notify deleted", "Fault");
+    page.fact("Notify deleted", if config.notify.deleted == Deleted::Fault { "Fault" } else { "Deleted" });
     notify(page, &config.notify);
     page.fact("Notify priority changes", truth(config.notify.priorities));
 }

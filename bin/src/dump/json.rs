@@ -6,7 +6,7 @@ use super::words::{address, argv, decimal, number, seconds, tracked_interface};
 use super::{Snapshot, stats};
 use serde_json::Value;
 use standfast_core::config::model::{
-    Authentication, CheckConfig, Command, InstanceConfig, Probe, Tracked, Version,
+    Authentication, CheckConfig, Command, Deleted, InstanceConfig, Probe, Tracked, Version,
 };
 use standfast_core::vrrp::RouterStatus;
 
@@ -126,7 +126,7 @@ fn election(object: &mut Object, config: &InstanceConfig, router: &RouterStatus)
     object.put("wantstate", number(router.role));
     object.put("version", if config.router.version == Version::V2 { 2 } else { 3 });
     object.put("smtp_alert", false);
-    object.put("notify_deleted", false);
+    object.put("notify_deleted", config.notify.deleted != Deleted::Fault);
 }
 
 fn notify(object: &mut Object, config: &InstanceConfig) {
