@@ -14,7 +14,6 @@ use standfast_core::time::Time;
 use standfast_core::wire::vrrp::{Advertisement, ChecksumForm};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The most advertisements that an attacker remembers.
@@ -76,7 +75,7 @@ impl World {
             return;
         }
         // It comes from the true sender's port, so that only the receive checks can tell.
-        let body = Body::Advert { from, to: *to, hops, payload: changed.into() };
+        let body = Body::Advert { from, to: *to, hops, payload: changed };
         self.send_forged(frame.sender, frame.on, body);
     }
 
@@ -147,7 +146,7 @@ impl World {
             for to in goals {
                 if let Some(payload) = self.forge(&key, priority, from, to) {
                     let on = standfast_core::id::Interface(super::world::FIRST_LINK);
-                    self.inject(on, Body::Advert { from, to, hops: 255, payload: payload.into() });
+                    self.inject(on, Body::Advert { from, to, hops: 255, payload });
                 }
             }
         }
@@ -164,7 +163,7 @@ impl World {
             let vrid = self.routers.keys().next().map_or(1, |key| key.vrid);
             head.copy_from_slice(&[if rng.chance(500) { 0x21 } else { 0x31 }, vrid]);
         }
-        self.inject(frame.on, Body::Advert { from: *from, to: *to, hops: *hops, payload: payload.into() });
+        self.inject(frame.on, Body::Advert { from: *from, to: *to, hops: *hops, payload });
     }
 
     /// Puts a frame on every wire at once: the attacker's own port is never in trouble.
@@ -180,14 +179,12 @@ impl World {
     pub(crate) fn damaged(frame: &Frame, damage: u64) -> Frame {
         let mut frame = Frame { honest: false, ..frame.clone() };
         if let Body::Advert { payload, .. } = &mut frame.body {
-            let mut bytes = payload.to_vec();
-            let at = usize::try_from(damage >> 8).unwrap_or(0) % bytes.len().max(1);
+            let at = usize::try_from(damage >> 8).unwrap_or(0) % payload.len().max(1);
             if damage.is_multiple_of(4) {
-                bytes.truncate(at);
-            } else if let Some(byte) = bytes.get_mut(at) {
+                payload.truncate(at);
+            } else if let Some(byte) = payload.get_mut(at) {
                 *byte ^= 1 << ((damage >> 2) % 8);
             }
-            *payload = Arc::from(bytes);
         }
         frame
     }

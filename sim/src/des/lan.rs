@@ -9,7 +9,6 @@ use standfast_core::rng::Rng;
 use standfast_core::time::Time;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The most frames that a clogged link keeps; further ones are lost, as in a switch without memory left.
@@ -44,7 +43,7 @@ pub enum Body {
         /// TTL or hop limit.
         hops: u8,
         /// VRRP header and what follows.
-        payload: Arc<[u8]>,
+        payload: Vec<u8>,
     },
     /// Gratuitous ARP, or unsolicited neighbour advertisement.
     Announce(IpAddr),
@@ -330,7 +329,7 @@ mod tests {
             from: "192.0.2.11".parse().unwrap(),
             to: to.parse().unwrap(),
             hops: 255,
-            payload: Arc::new([]),
+            payload: Vec::new(),
         };
         assert_eq!(lan.pass(Time(0), 0, 1, &advert("224.0.0.18")).at, None);
         assert!(lan.pass(Time(0), 0, 1, &advert("192.0.2.12")).at.is_some());

@@ -143,7 +143,7 @@ impl World {
         match action {
             Action::Advertise { on, from, to, hops, payload } => {
                 let on = self.hosts[host].machine.segment(on);
-                self.send(host, on, Body::Advert { from, to, hops, payload: payload.into() });
+                self.send(host, on, Body::Advert { from, to, hops, payload });
             }
             Action::Receive { ticket, on, at, open } => {
                 self.seen(host, |process| {

@@ -5,7 +5,9 @@
 
 use super::shape::virtual_address;
 use ipnet::IpNet;
-use standfast_core::config::model::{Authentication, Config, Family, InstanceConfig, PoolConfig};
+use standfast_core::config::model::{
+    Authentication, Config, Family, InstanceConfig, PoolConfig, RouterConfig,
+};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -77,7 +79,7 @@ impl Tweak {
             }
             Tweak::As(_) if !owner => {
                 let key = RouterKey::of(new);
-                let other = model.instances.values().find(|other| RouterKey::of(other) == key);
+                let other = model.instances.values().find(|other| key.names(other));
                 if let Some(other) = other.filter(|other| other.election.priority != 255) {
                     new.election.priority = other.election.priority;
                 }
@@ -133,6 +135,13 @@ impl RouterKey {
             vrid: instance.router.vrid,
             family: instance.router.family,
         }
+    }
+
+    /// It is the key of `instance`.
+    #[must_use]
+    pub fn names(&self, instance: &InstanceConfig) -> bool {
+        let RouterConfig { interface, vrid, family, .. } = &instance.router;
+        *vrid == self.vrid && *family == self.family && *interface == self.interface
     }
 }
 

@@ -140,8 +140,8 @@ fn heard(world: &World, host: usize, frame: &Frame) -> Option<(InstanceId, Optio
     let mine = h.config.instances.get(&id)?;
     let lately = |at: Option<Time>| at.is_some_and(|at| now.since(at) <= LATELY);
     let sender = world.hosts.get(frame.sender).filter(|_| frame.honest);
-    let theirs = sender.and_then(|sender| sender.instance(&RouterKey::of(mine)));
-    let (Some(sender), Some((_, theirs))) = (sender, theirs) else { return Some((id, None)) };
+    let theirs = sender.and_then(|sender| sender.counterpart(mine));
+    let (Some(sender), Some(theirs)) = (sender, theirs) else { return Some((id, None)) };
     let clash = theirs.authentication != mine.authentication
         || !signed_as(mine, version, payload)
         || (version == Version::V2 && theirs.election.interval != mine.election.interval)
