@@ -99,7 +99,7 @@ impl World {
 
     /// What the trace hash takes in of an action: all that the outside can tell, without making words of it.
     fn digest(&mut self, host: usize, action: &Action) {
-        let hash = self.trace.hash(self.now, host, 2);
+        let hash = self.trace.hash(self.now, Some(host));
         match action {
             Action::Advertise { to, payload, .. } => {
                 hash.bytes(payload);

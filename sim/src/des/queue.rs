@@ -1,4 +1,4 @@
-//! What is planned: events in order of time, then of planning.
+//! What is planned: events in order of time, then those of no host, then in order of planning.
 //!
 //! An entry is moved some twenty times on its way through the heap, so the events themselves lie elsewhere and keep
 //! their places. Nothing in here decides anything.
@@ -45,30 +45,64 @@ pub(crate) enum Event {
     Traffic { host: usize, nth: u64 },
 }
 
+impl Event {
+    /// The host that it happens to.
+    fn host(&self) -> Option<usize> {
+        match self {
+            Event::Wake { host, .. }
+            | Event::Apply { host, .. }
+            | Event::LeaseEnds { host, .. }
+            | Event::Feed { host, .. }
+            | Event::Drain { host, .. }
+            | Event::Viewed { host, .. }
+            | Event::Traffic { host, .. }
+            | Event::Arrive { to: host, .. } => Some(*host),
+            Event::Inflict(_)
+            | Event::Undo(_)
+            | Event::Probe { .. }
+            | Event::Noise { .. }
+            | Event::Attack { .. } => None,
+        }
+    }
+}
+
 /// Bits of a place: so many events may be planned at once.
 const PLACE_BITS: u32 = 24;
+/// Where the turn of a host begins, above the number of the plan.
+const TURN_AT: u32 = 60;
 
-/// What is planned, in order of time, then of planning.
+/// What is planned.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    /// When, the number of the plan, and in its low bits the place of the event.
+    /// When; whose turn it is, the number of the plan, and in the low bits the place of the event.
     heap: BinaryHeap<Reverse<(Time, u64)>>,
     places: Vec<Option<Event>>,
     free: Vec<usize>,
     planned: u64,
+    /// In which turn each host acts within an instant, 1 to 15, after what concerns no host; empty: all in the first.
+    turns: Vec<u64>,
 }
 
 impl Queue {
+    /// A queue in which the events of one instant happen host by host, those of `turns[0]` first: an order that has
+    /// nothing to do with the one in which they were planned.
+    pub(crate) fn by_turns(turns: &[usize]) -> Queue {
+        let turn = |host: usize| turns.iter().position(|other| *other == host).map_or(0, |at| at as u64 + 1);
+        Queue { turns: (0..turns.len()).map(turn).collect(), ..Queue::default() }
+    }
+
     /// Plans `event` at `at`.
     pub(crate) fn push(&mut self, at: Time, event: Event) {
         self.planned += 1;
+        let turn = event.host().map_or(0, |host| self.turns.get(host).copied().unwrap_or(1));
         let place = self.free.pop().unwrap_or(self.places.len());
         assert!(place < 1 << PLACE_BITS, "{place} events are planned, which is no simulation any more");
         match self.places.get_mut(place) {
             Some(free) => *free = Some(event),
             None => self.places.push(Some(event)),
         }
-        self.heap.push(Reverse((at, self.planned << PLACE_BITS | place as u64)));
+        let numbers = turn << TURN_AT | self.planned << PLACE_BITS | place as u64;
+        self.heap.push(Reverse((at, numbers)));
     }
 
     /// Takes the next event if it happens no later than `until`.
@@ -124,6 +158,19 @@ mod tests {
             order.push(client);
         }
         assert_eq!(order, [9, 3, 1, 2]);
+    }
+
+    #[test]
+    fn hosts_have_their_turns_within_an_instant_whatever_was_planned_first() {
+        let mut queue = Queue::by_turns(&[2, 0, 1]);
+        for host in [0, 1, 2, 0] {
+            queue.push(Time(7), Event::Traffic { host, nth: 0 });
+        }
+        queue.push(Time(7), Event::Probe { client: 0 });
+        queue.push(Time(6), Event::Traffic { host: 1, nth: 0 });
+        let next = || queue.pop_until(Time(7)).map(|(_, event)| event.host());
+        let order: Vec<Option<usize>> = std::iter::from_fn(next).collect();
+        assert_eq!(order, [Some(1), None, Some(2), Some(0), Some(0), Some(1)]);
     }
 
     #[test]
