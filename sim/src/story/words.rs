@@ -55,8 +55,7 @@ pub fn fault(fault: &Fault, begins: bool) -> Option<(Option<usize>, String)> {
             world(format!("THE NETWORK SPLITS: {} on one side", one.join(", ")), "the network heals")
         }
         Fault::Trouble { port, trouble, .. } => {
-            let text = trouble_words(*trouble);
-            say(*port, &text, "its network is sound again")
+            say(*port, &trouble_words(*trouble), "its network is sound again")
         }
         Fault::Refuse { host, errno, .. } => say(
             *host,
