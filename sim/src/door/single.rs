@@ -137,7 +137,7 @@ fn shrink_storm(order: &ShrinkOrder) -> bool {
     if order.json {
         let broken = shrunk.report.violation.as_ref();
         let broken =
-            broken.map(|(at, name, what)| violation(&Violation { name: *name, at: *at, what: what.clone() }));
+            broken.map(|(at, name, what)| violation(&Violation { name, at: *at, what: what.clone() }));
         json(&json!({
             "seed": seed,
             "tier": 2,
