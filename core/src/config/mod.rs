@@ -20,4 +20,5 @@ pub mod notify;
 pub mod process;
 pub mod source;
 pub mod summary;
+pub mod talk;
 pub mod watch;

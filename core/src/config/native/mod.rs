@@ -14,6 +14,7 @@ mod desk;
 mod file;
 mod process;
 mod read;
+mod talk;
 mod value;
 mod watch;
 mod write;
