@@ -116,9 +116,8 @@ fn open(pipe: &Pipe) -> io::Result<File> {
         .write(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_CLOEXEC)
         .open(path)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::IsADirectory => other(NO_PIPE.to_owned()),
-            _ => error,
+        .map_err(|error| {
+            if error.kind() == io::ErrorKind::IsADirectory { other(NO_PIPE.to_owned()) } else { error }
         })?;
     let about = file.metadata()?;
     if !about.file_type().is_fifo() {
