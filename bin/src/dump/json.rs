@@ -158,9 +158,12 @@ fn tracked(object: &mut Object, of: &Snapshot, config: &InstanceConfig) {
     };
     let command = |check: &CheckConfig| match &*check.probe {
         Probe::Script { command, .. } => Some(argv(&command.argv)),
-        Probe::Tcp { .. } | Probe::SslHello { .. } | Probe::Http(_) | Probe::Watch(_) | Probe::Tls { .. } => {
-            None
-        }
+        Probe::Tcp { .. }
+        | Probe::SslHello { .. }
+        | Probe::Http(_)
+        | Probe::Watch(_)
+        | Probe::Talk(_)
+        | Probe::Tls { .. } => None,
     };
     object.texts("track_script", checks(is_script).filter_map(|check| command(check)).collect());
     object.texts("track_process", checks(is_process).map(|check| check.name.to_string()).collect());
