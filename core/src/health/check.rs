@@ -133,7 +133,7 @@ impl Check {
                 Probe::Watch(_) => CheckCode::WatchBad,
                 Probe::Tcp { .. } => CheckCode::L4Timeout,
                 Probe::SslHello { .. } | Probe::Tls { .. } => CheckCode::L6Timeout,
-                Probe::Http(_) => CheckCode::L7Timeout,
+                Probe::Http(_) | Probe::Talk(_) => CheckCode::L7Timeout,
             };
             self.ended(cx, outcome_of(code, String::new(), cx.now.since(run.started)));
         }
@@ -244,8 +244,13 @@ impl Check {
         }
     }
 
-    /// Asserts that its timers fit its state.
-    pub(crate) fn check_timers(&self, cx: &Context<'_>) {
+    /// Asserts what must hold whenever something has happened to it: above all that its timers fit its state.
+    pub(crate) fn check_invariants(&self, cx: &Context<'_>) {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        self.verdict.check_invariants();
+        debug_assert!(!(self.paused && self.running()), "{}: no run during maintenance", self.config.name);
         let start = cx.timers.at(self.key(CheckTimer::Start)).is_some();
         let expire = cx.timers.at(self.key(CheckTimer::Expire)).is_some();
         debug_assert_eq!(
@@ -258,12 +263,6 @@ impl Check {
             Counter::Script { .. } => debug_assert_eq!(start, !self.paused),
             Counter::Server => debug_assert_eq!(start, !self.paused && !self.running()),
         }
-    }
-
-    /// Asserts what must always hold.
-    pub(crate) fn check_invariants(&self) {
-        self.verdict.check_invariants();
-        debug_assert!(!(self.paused && self.running()), "{}: no run during maintenance", self.config.name);
     }
 }
 
@@ -295,5 +294,6 @@ fn subject(probe: &Probe) -> (Option<&Command>, Option<&Watch>, Option<SocketAdd
         | Probe::SslHello { to, .. }
         | Probe::Http(HttpProbe { to, .. })
         | Probe::Tls { to, .. } => (None, None, Some(*to)),
+        Probe::Talk(talk) => (None, None, Some(talk.first.to)),
     }
 }

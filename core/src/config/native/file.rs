@@ -4,8 +4,8 @@
 //! concerns several values is checked by `read`.
 
 use super::value::{
-    AtLeastOne, Balance, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Pause, Percent,
-    Runs, Time, TrackWeight, VersionNumber, Weight,
+    AtLeastOne, Balance, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Nice, Password, Pause,
+    Percent, ProcessName, Processor, Realtime, Runs, Time, TrackWeight, Umask, VersionNumber, Weight,
 };
 use crate::config::watch::Parameters;
 use alloc::string::String;
@@ -59,6 +59,7 @@ tables! {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         log: Vec<Log>,
         pipe_states_on_reload: Option<bool>,
+        process: Option<Process>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pipe: Vec<Pipe>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -79,6 +80,22 @@ tables! {
         interface: String,
         down: Option<Time>,
         up: Option<Time>,
+    }
+
+    /// `[node.process]`: how the process stands to its host.
+    struct Process {
+        name: Option<ProcessName>,
+        umask: Option<Umask>,
+        nice: Option<Nice>,
+        realtime: Option<Realtime>,
+        realtime_limit: Option<Time>,
+        no_swap: Option<bool>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        processors: Vec<Processor>,
+        data_file: Option<String>,
+        stats_file: Option<String>,
+        json_file: Option<String>,
+        json_object: Option<bool>,
     }
 
     /// `[[node.pipe]]`: a named pipe that is told of every transition; `reader` gets its path appended.
@@ -248,11 +265,38 @@ tables! {
         timeout: Option<Pause>,
         rise: Option<Runs>,
         fall: Option<Runs>,
-        to: Option<SocketAddr>,
-        connect_timeout: Option<Time>,
+        connect: Option<Connect>,
         tls: Option<Tls>,
         http: Option<Http>,
         script: Option<Script>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        step: Vec<TalkStep>,
+    }
+
+    /// Where a check connects, if not to its server, and how long it may take.
+    struct Connect {
+        to: Option<SocketAddr>,
+        timeout: Option<Time>,
+    }
+
+    /// One step of `kind = "talk"`, behind the first connect.
+    struct TalkStep {
+        connect: Option<Dial>,
+        send: Option<String>,
+        send_hex: Option<String>,
+        expect: Option<String>,
+        expect_hex: Option<String>,
+        matches: Option<String>,
+        matches_hex: Option<String>,
+        reply: Option<ReplyKind>,
+        not: Option<bool>,
+        at_least: Option<u32>,
+    }
+
+    /// Another connection within a conversation.
+    struct Dial {
+        to: SocketAddr,
+        tls: Option<Tls>,
     }
 
     /// What `kind = "script"` runs.
@@ -353,6 +397,19 @@ pub(super) enum ProbeKind {
     OldTlsHello,
     Tls,
     Http,
+    Talk,
+}
+
+/// `reply` of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ReplyKind {
+    Pong,
+    Smtp,
+    MysqlGreeting,
+    MysqlLogin,
+    Pgsql,
+    Ldap,
 }
 
 /// `format` of a log target.
