@@ -131,6 +131,7 @@ fn daemon(wanted: &Wanted, args: &[String]) -> ExitCode {
         },
         record: None,
         record_size: 64,
+        socket: None,
         syslog: match &wanted.log {
             Log::Syslog(facility) => Some(*facility),
             Log::Console | Log::File(_) => None,
