@@ -162,7 +162,10 @@ impl Drop for Lab {
             match flights::replay(&self.dir) {
                 Ok((0, _)) => {}
                 Ok((count, inputs)) => {
-                    eprintln!("{count} recordings with {inputs} inputs replayed: the same actions")
+                    eprintln!(
+                        "checked afterwards: fed once more with what they recorded ({inputs} inputs in {count} \
+                         recordings), all daemons decided the same"
+                    );
                 }
                 Err(error) => panic!("a replay differs from what was recorded: {error}"),
             }
