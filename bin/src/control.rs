@@ -59,19 +59,19 @@ fn ask(at: &SocketArgs, request: &Request) -> Result<Reply, String> {
     let path = at.socket.as_ref().map_or_else(control::default_path, PathBuf::from);
     let line = exchange(&path, request).map_err(|error| {
         let path = path.display();
-        match error.kind() {
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused => format!(
+        let is = |kinds: [ErrorKind; 2]| kinds.contains(&error.kind());
+        if is([ErrorKind::NotFound, ErrorKind::ConnectionRefused]) {
+            format!(
                 "no daemon answers at {path}; if one runs, name its socket by --socket FILE (its --socket)"
-            ),
-            ErrorKind::PermissionDenied => {
-                format!("{path}: only root and the daemon's own user may speak to it")
-            }
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                format!(
-                    "{path}: the daemon does not answer; its log and `standfast record save` say what it does"
-                )
-            }
-            _ => format!("{path}: {error}"),
+            )
+        } else if error.kind() == ErrorKind::PermissionDenied {
+            format!("{path}: only root and the daemon's own user may speak to it")
+        } else if is([ErrorKind::WouldBlock, ErrorKind::TimedOut]) {
+            format!(
+                "{path}: the daemon does not answer; its log and `standfast record save` say what it does"
+            )
+        } else {
+            format!("{path}: {error}")
         }
     })?;
     serde_json::from_str(&line).map_err(|_| {
