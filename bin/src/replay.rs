@@ -202,7 +202,7 @@ fn of_input(input: &Input<'_>) -> Option<&'static str> {
     }
 }
 
-fn is_past(until: Option<&Until>, begins: Option<Moment>, at: Moment) -> bool {
+pub(crate) fn is_past(until: Option<&Until>, begins: Option<Moment>, at: Moment) -> bool {
     let (Some(until), Some(begins)) = (until, begins) else { return false };
     match until {
         Until::After(after) => at.time.since(begins.time) > *after,

@@ -15,6 +15,7 @@ use crate::id::{ServerId, Ticket};
 use crate::input::{Admin, Errno, Input, Order};
 use crate::listen::{ListenerStatus, Listeners};
 use crate::outbox::{Context, Outbox, Signal};
+use crate::record::Outside;
 use crate::rng::{Rng, Seed};
 use crate::time::Time;
 use crate::timers::{TimerKey, Timers};
@@ -141,6 +142,17 @@ impl Node {
             pools: self.pools.status(),
             listeners: self.listeners.status(),
             stopping: self.stopping,
+        }
+    }
+
+    /// What it believes of its host; no effect.
+    #[must_use]
+    pub fn outside(&self) -> Outside {
+        let open = self.listeners.status().into_iter().filter(|side| side.refused.is_none());
+        Outside {
+            listening: open.map(|side| side.id).collect(),
+            views: self.pools.views(),
+            ..self.routers.outside()
         }
     }
 

@@ -80,6 +80,11 @@ impl Pool {
         self.published.as_deref() == Some(view)
     }
 
+    /// The view that was published last.
+    pub(crate) fn published(&self) -> Option<Arc<PoolView>> {
+        self.published.clone()
+    }
+
     /// Publishes the view if it changed.
     pub(crate) fn publish(&mut self, cx: &mut Context<'_>) {
         let mut view = self.view();

@@ -86,6 +86,11 @@ impl Links {
         self.known.iter().flat_map(|(i, k)| k.addresses.iter().map(|a| (*i, &k.link.name, *a)))
     }
 
+    /// Every link.
+    pub(super) fn every(&self) -> impl Iterator<Item = &Link> {
+        self.known.values().map(|known| &known.link)
+    }
+
     /// When the running dump began.
     pub(super) fn dump_began(&self) -> Option<Time> {
         self.dump.as_ref().map(|dump| dump.began)
