@@ -17,7 +17,7 @@ const NOBODY: u8 = 4;
 /// `standfast status`.
 #[must_use]
 pub fn status(args: &StatusArgs) -> ExitCode {
-    match ask(&args.at, &Request::Status) {
+    match ask(&place(&args.at), &Request::Status) {
         Err(words) => nobody(&words),
         Ok(Reply { status: Some(report), .. }) if args.json => {
             text::out(&format!("{:#}\n", serde_json::json!(report)));
@@ -34,7 +34,7 @@ pub fn status(args: &StatusArgs) -> ExitCode {
 /// Any other request.
 #[must_use]
 pub fn order(at: &SocketArgs, request: &Request) -> ExitCode {
-    match ask(at, request) {
+    match ask(&place(at), request) {
         Err(words) => nobody(&words),
         Ok(reply) => tell(&reply),
     }
@@ -55,9 +55,16 @@ fn nobody(words: &str) -> ExitCode {
     ExitCode::from(NOBODY)
 }
 
-fn ask(at: &SocketArgs, request: &Request) -> Result<Reply, String> {
-    let path = at.socket.as_ref().map_or_else(control::default_path, PathBuf::from);
-    let line = exchange(&path, request).map_err(|error| {
+fn place(at: &SocketArgs) -> PathBuf {
+    at.socket.as_ref().map_or_else(control::default_path, PathBuf::from)
+}
+
+/// Asks the daemon that listens at `path`.
+///
+/// # Errors
+/// Nobody answers; what helps.
+pub fn ask(path: &Path, request: &Request) -> Result<Reply, String> {
+    let line = exchange(path, request).map_err(|error| {
         let path = path.display();
         let is = |kinds: [ErrorKind; 2]| kinds.contains(&error.kind());
         if is([ErrorKind::NotFound, ErrorKind::ConnectionRefused]) {
