@@ -235,3 +235,17 @@ fn watch_for_interrupt() {
         });
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_laboratory_without_nodes_or_with_one_too_many_is_refused_before_anything_is_made() {
+        for nodes in [0, MAX_NODES + 1] {
+            let plan = Plan { nodes, snooping: true, helper: Vec::new() };
+            let said = Lab::new(&plan).map(drop).unwrap_err().to_string();
+            assert_eq!(said, format!("1 to 9 nodes, not {nodes}"));
+        }
+    }
+}
