@@ -79,6 +79,19 @@ fn without_a_fault_it_goes_on_as_it_was_for_the_active_node_and_for_a_backup() {
 }
 
 #[test]
+fn the_numbers_of_its_interfaces_are_those_that_it_was_told() {
+    for at in [20, 50] {
+        let renumbered = quiet().at(at, Fault::Renumber { host: 0 });
+        let continued = Continued::read(&recordings(&renumbered)[0], END).unwrap();
+        let timeline = continued.run(&continued.own(quiet()));
+        let roles = after(&continued, &timeline);
+        let twice = timeline.lines.iter().any(|line| timeline.said(line).contains("held by n1 and"));
+        assert!(roles.is_empty() && !twice, "{}", timeline.to_text());
+        assert!(timeline.first_served(timeline.targets()[0]).is_some(), "{}", timeline.to_text());
+    }
+}
+
+#[test]
 fn a_backup_takes_over_when_the_active_peer_would_have_lost_power_there() {
     let continued = Continued::read(&recordings(&quiet())[1], END).unwrap();
     let scenario = builtin::build("power-loss", &continued.nodes).unwrap().unwrap();

@@ -60,7 +60,7 @@ impl World {
 
     /// Feeds `input` to the process of `host`, if there is one; a frozen one gets it later.
     pub(crate) fn feed(&mut self, host: usize, input: Input<'_>) {
-        let taped = matches!(self.hosts[host].machine.past, Past::Tape(_));
+        let taped = matches!(self.hosts[host].machine.past, Past::Tape(..));
         if !self.hosts[host].powered || taped {
             return;
         }
@@ -117,7 +117,7 @@ impl World {
     pub(crate) fn wake(&mut self, host: usize, nth: u64) {
         let now = self.hosts[host].read(self.now);
         let powered = self.hosts[host].powered;
-        let taped = matches!(self.hosts[host].machine.past, Past::Tape(_));
+        let taped = matches!(self.hosts[host].machine.past, Past::Tape(..));
         let Some(process) = &mut self.hosts[host].process else { return };
         if process.wake.0 != nth {
             return;

@@ -81,8 +81,9 @@ pub enum Past {
     /// It was started here.
     #[default]
     None,
-    /// It was recorded elsewhere, and is fed what it was fed there; this is what is left of that.
-    Tape(VecDeque<Chapter>),
+    /// It was recorded elsewhere, and is fed what it was fed there; this is what is left of that, and the segments by
+    /// the names of their interfaces.
+    Tape(VecDeque<Chapter>, BTreeMap<Arc<str>, Interface>),
     /// It was recorded elsewhere, and lives here now.
     Recorded,
 }

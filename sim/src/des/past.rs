@@ -17,8 +17,7 @@ use standfast_core::node::Node;
 use standfast_core::record::Outside;
 use standfast_core::time::Time;
 use standfast_core::vrrp::lease_for;
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// A recorded node, and what it was fed after.
@@ -53,13 +52,15 @@ impl World {
         let mut past = VecDeque::from([Chapter::Begin(Box::new(node))]);
         past.extend(tape.inputs.iter().map(|(_, input)| Chapter::Input(Box::new(input.clone()))));
         past.push_back(Chapter::End);
-        self.hosts[host].machine.past = Past::Tape(past);
+        let h = &mut self.hosts[host];
+        let segments = h.kernel.links.iter().map(|(on, link)| (link.name.clone(), *on)).collect();
+        h.machine.past = Past::Tape(past, segments);
         true
     }
 
     /// The next chapter of the past of `host`.
     pub(crate) fn relive(&mut self, host: usize) {
-        let Past::Tape(past) = &mut self.hosts[host].machine.past else { return };
+        let Past::Tape(past, _) = &mut self.hosts[host].machine.past else { return };
         match past.pop_front() {
             None => {}
             Some(Chapter::Begin(node)) => self.revive(host, *node),
@@ -104,14 +105,6 @@ impl World {
     fn furnish(&mut self, host: usize, outside: &Outside, config: &Config) {
         let now = self.now;
         let h = &mut self.hosts[host];
-        let segments: Vec<(Interface, Arc<str>)> =
-            h.kernel.links.iter().map(|(on, link)| (*on, link.name.clone())).collect();
-        let mut own = Vec::new();
-        for (segment, name) in segments {
-            let Some(link) = outside.links.iter().find(|link| link.name == name) else { continue };
-            h.machine.numbers.insert(segment, link.interface);
-            own.push(link.interface);
-        }
         h.kernel.links = outside
             .links
             .iter()
@@ -129,19 +122,24 @@ impl World {
                 self.queue.push(ends, Event::LeaseEnds { host, held: Box::new((*on, *address)), renewal: 0 });
             }
         }
-        let unmarked = |on: Interface| {
-            let on_it = outside.addresses.iter().filter(move |(at, _, marked)| *at == on && !marked);
-            on_it.map(move |(_, address, _)| (on, address.addr()))
-        };
-        h.own = own.into_iter().flat_map(unmarked).collect();
-        self.plug_as_reported(host);
+        self.number(host);
     }
 
-    /// A host whose link is down hears nobody.
-    fn plug_as_reported(&mut self, host: usize) {
+    /// Interfaces have the numbers that the recorded kernel gave them; a host whose link is down hears nobody.
+    fn number(&mut self, host: usize) {
         let h = &mut self.hosts[host];
-        let mut used = h.machine.numbers.values().filter_map(|on| h.kernel.links.get(on));
-        h.unplugged = u32::from(used.any(|link| !link.running));
+        let Past::Tape(_, segments) = &h.machine.past else { return };
+        let (numbers, kernel) = (&mut h.machine.numbers, &h.kernel);
+        for (on, link) in &kernel.links {
+            if let Some(segment) = segments.get(&link.name) {
+                numbers.insert(*segment, *on);
+            }
+        }
+        let used: BTreeSet<Interface> = numbers.values().copied().collect();
+        let own = kernel.addresses.iter().filter(|((on, _), held)| used.contains(on) && !held.marked);
+        h.own = own.map(|((on, address), _)| (*on, address.addr())).collect();
+        let down = used.iter().filter_map(|on| kernel.links.get(on)).any(|link| !link.running);
+        h.unplugged = u32::from(down);
     }
 
     /// What the recorded kernel said is so in this one, too.
@@ -154,17 +152,16 @@ impl World {
         if let KernelNotice::Link(link) = notice {
             let state = LinkState { name: link.name.clone(), running: link.up && link.running };
             h.kernel.links.insert(link.interface, state);
-            self.plug_as_reported(host);
         } else if let KernelNotice::LinkGone(on) = notice {
             h.kernel.links.remove(on);
         } else if let KernelNotice::Address { on, address, marked, .. } = notice {
             let held = Held { marked: *marked, ends: None, renewal: 0 };
             let place: (Interface, IpNet) = (*on, *address);
             h.kernel.addresses.entry(place).or_insert(held);
-            self.addresses_changed(host);
         } else if let KernelNotice::AddressGone { on, address } = notice {
             h.kernel.take_away(*on, *address);
-            self.addresses_changed(host);
         }
+        self.number(host);
+        self.addresses_changed(host);
     }
 }

@@ -367,6 +367,7 @@ fn failing(config: &Config, status: &Status) -> (Vec<SocketAddr>, bool) {
             Probe::Watch(_) => scripts = true,
             Probe::Tcp { to, .. } | Probe::SslHello { to, .. } | Probe::Tls { to, .. } => servers.push(*to),
             Probe::Http(http) => servers.push(http.to),
+            Probe::Talk(talk) => servers.push(talk.first.to),
         }
     }
     servers.sort_unstable();
