@@ -19,7 +19,7 @@ use crate::record::Outside;
 use crate::rng::{Rng, Seed};
 use crate::time::Time;
 use crate::timers::{TimerKey, Timers};
-use crate::vrrp::{Packet, RouterStatus, Routers};
+use crate::vrrp::{LinkStatus, Packet, RouterStatus, Routers};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -114,7 +114,7 @@ impl Node {
         }
         self.drain();
         if cfg!(debug_assertions) {
-            self.check_invariants();
+            self.routers.check_invariants(); // checks and pools look after theirs with each call
         }
     }
 
@@ -154,6 +154,12 @@ impl Node {
             views: self.pools.views(),
             ..self.routers.outside()
         }
+    }
+
+    /// The links of the host with their addresses, as the kernel reported them.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkStatus> {
+        self.routers.links()
     }
 
     /// The configuration in force.
@@ -282,11 +288,5 @@ impl Node {
             }
         }
         debug_assert!(self.out.take_signal().is_none(), "signals go round in a circle");
-    }
-
-    fn check_invariants(&self) {
-        self.routers.check_invariants();
-        self.checks.check_invariants();
-        self.pools.check_invariants();
     }
 }

@@ -130,6 +130,7 @@ pub(crate) fn run_prepared(
         probe: scenario.client_every,
         words: false,
         canary: None,
+        shuffled: false,
     };
     let targets = targets(configs, &specs);
     let mut world = World::new(&specs, setting);
