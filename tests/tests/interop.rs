@@ -6,10 +6,11 @@
 use standfast::lab::process::Result;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Barrier, Mutex};
-use std::time::Instant;
+use std::sync::{Barrier, Condvar, Mutex};
+use std::time::{Duration, Instant};
 use system_tests::interop::judge::{self, Attempt};
 use system_tests::interop::stage::Stage;
+use system_tests::interop::witness::Witness;
 use system_tests::interop::{Party, Play, rows};
 use system_tests::{Bench, bench};
 
@@ -17,6 +18,9 @@ use system_tests::{Bench, bench};
 const BUILDERS: usize = 3;
 /// Attempts at a play whose first one shows a difference, the first included: the medians decide.
 const ATTEMPTS: usize = 3;
+
+/// Between the starts of two pairs.
+const APART: Duration = Duration::from_millis(137);
 
 /// One pair at one play.
 type Place = (usize, usize);
@@ -80,43 +84,44 @@ fn differences(play: &Play, nth: usize, all: &BTreeMap<Place, Vec<Attempt>>) -> 
 
 /// Builds a LAN for every place, then plays all of them at the same time.
 fn run(bench: &Bench, plays: &[Play], places: &[Place], all: &mut BTreeMap<Place, Vec<Attempt>>) {
-    let builders = Mutex::new(BUILDERS);
-    let (ready, all_built) = (std::sync::Condvar::new(), Barrier::new(places.len()));
+    let (builders, ready) = (Mutex::new(BUILDERS), Condvar::new());
+    let (all_built, witness) = (Barrier::new(places.len()), Witness::default());
     let found: Vec<Attempt> = std::thread::scope(|scope| {
-        let (builders, ready, all_built) = (&builders, &ready, &all_built);
-        let running: Vec<_> = places
-            .iter()
-            .enumerate()
-            .map(|(nth, (play, pair))| {
-                let (play, pair) = (&plays[*play], plays[*play].pairs[*pair]);
-                scope.spawn(move || {
-                    *ready.wait_while(builders.lock().unwrap(), |free| *free == 0).unwrap() -= 1;
-                    let stage = Stage::new(bench, play, pair);
-                    *builders.lock().unwrap() += 1;
-                    ready.notify_one();
-                    all_built.wait();
-                    // Each pair in another phase, so that not all of them act in the same instant.
-                    std::thread::sleep(std::time::Duration::from_millis(nth as u64 * 137));
-                    match stage.and_then(|stage| attempt(stage, play, pair)) {
-                        Ok(outcomes) => outcomes,
-                        Err(trouble) => judge::spoilt(play, &trouble.to_string()),
-                    }
-                })
+        let (builders, ready, all_built, witness) = (&builders, &ready, &all_built, &witness);
+        scope.spawn(|| witness.watch());
+        let start = |(nth, (play, pair)): (usize, &Place)| {
+            let (play, pair) = (&plays[*play], plays[*play].pairs[*pair]);
+            scope.spawn(move || {
+                *ready.wait_while(builders.lock().unwrap(), |free| *free == 0).unwrap() -= 1;
+                let stage = Stage::new(bench, play, pair);
+                *builders.lock().unwrap() += 1;
+                ready.notify_one();
+                all_built.wait();
+                // One after the other, so that not all of them act in the same instant.
+                std::thread::sleep(APART * u32::try_from(nth).unwrap());
+                match stage.and_then(|stage| attempt(stage, play, pair, witness)) {
+                    Ok(outcomes) => outcomes,
+                    Err(trouble) => judge::spoilt(play, &trouble.to_string()),
+                }
             })
-            .collect();
-        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+        };
+        let running: Vec<_> = places.iter().enumerate().map(start).collect();
+        let found = running.into_iter().map(|thread| thread.join().unwrap()).collect();
+        witness.end();
+        found
     });
     for (place, outcomes) in places.iter().zip(found) {
         all.entry(*place).or_default().push(outcomes);
     }
 }
 
-fn attempt(mut stage: Stage, play: &Play, pair: [Party; 2]) -> Result<Attempt> {
+fn attempt(mut stage: Stage, play: &Play, pair: [Party; 2], witness: &Witness) -> Result<Attempt> {
     let moments = stage.play()?;
     if std::env::var_os("VERBOSE").is_some() {
         println!("{} {pair:?}\n{}\n{}", play.name, stage.said(), stage.captured());
     }
-    Ok(judge::outcomes(play, &stage.captured(), &moments, pair.map(|party| party == Party::Frr)))
+    let frr = pair.map(|party| party == Party::Frr);
+    Ok(judge::outcomes(play, &stage.captured(), &moments, frr, witness))
 }
 
 fn against_the_page(new: &str) {

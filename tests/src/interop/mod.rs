@@ -2,14 +2,15 @@
 //!
 //! A row is a virtual router in a pair of files that goes through a list of events. It is played by two keepalived and by
 //! the pairs in which standfast has taken one place; after every event the same router must be active, and must have
-//! become so after the same time. Times come from the capture of the LAN, so that the phase of a timer and the start of a process are not in
-//! them: a takeover counts from the last advertisement that was heard before, a start from the moment when the
-//! router listens. Knows nothing of how either program works.
+//! become so after the same time. Times come from the capture of the LAN and count from what the protocol counts from, so
+//! that neither the phase of a timer nor the start of a process is in them ([`Counts`]). Knows nothing of how either
+//! program works.
 
 pub mod capture;
 pub mod judge;
 pub mod rows;
 pub mod stage;
+pub mod witness;
 
 /// Which software has a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +85,23 @@ impl Act {
         }
     }
 
+    /// Whether this ends what an earlier event has broken on `node`, without a start.
+    #[must_use]
+    pub fn repairs(self, node: usize) -> bool {
+        match self {
+            Act::Check(n, well) | Act::Cable(n, well) | Act::Link(n, well) => n == node && well,
+            Act::Begin
+            | Act::Start(_)
+            | Act::Stop(_)
+            | Act::PowerOn(_)
+            | Act::PowerOff(_)
+            | Act::File(..)
+            | Act::Process(..)
+            | Act::Deafen
+            | Act::Heal => false,
+        }
+    }
+
     /// The node whose program this starts.
     #[must_use]
     pub fn starts(self, node: usize) -> bool {
@@ -117,8 +135,20 @@ pub struct Router {
     pub priorities: [u8; 2],
     /// Its address.
     pub vip: String,
-    /// The longest interval of its advertisements, in milliseconds.
-    pub interval: u64,
+    /// From when its takeovers count.
+    pub counts: Counts,
+}
+
+/// From when a takeover counts: a start from when the program listens, everything else from the last advertisement of the
+/// other router before it. The exceptions:
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// None.
+    Usual,
+    /// A repair counts from the repair: it ends a fault, and what follows begins then.
+    Fault,
+    /// A start counts from the first advertisement that the started program hears: its delay begins there.
+    Delay,
 }
 
 /// Virtual routers that go through the same events in one pair of files.
@@ -126,6 +156,8 @@ pub struct Router {
 pub struct Play {
     /// A heading of the page.
     pub name: &'static str,
+    /// What is to be said about it, or nothing.
+    pub about: &'static str,
     /// What stands before the routers in both files. `{DIR}` becomes the node's directory.
     pub head: &'static str,
     /// The routers; their VRIDs count from [`FIRST_VRID`], and `vrrp_instance` is called `R` with the VRID.
@@ -175,10 +207,12 @@ impl Play {
 /// What one event led to at one router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Who is active at the end of the step.
+    /// Who holds the address at the end of the step.
     pub who: String,
     /// The milliseconds until the newly active router advertised; `None` when nobody took over.
     pub took: Option<i64>,
+    /// By how many milliseconds this machine was late around that moment, at most.
+    pub late: i64,
 }
 
 #[cfg(test)]
@@ -187,7 +221,8 @@ mod tests {
 
     #[test]
     fn a_line_for_standfast_alone_is_in_no_other_file() {
-        let play = &rows::all()[0];
+        let all = rows::all();
+        let play = all.iter().find(|play| play.name.starts_with("Checksum")).expect("a row is about it");
         assert!(play.file(1, Party::Standfast, "/d").contains("v3_checksum_as_v2"));
         assert!(!play.file(1, Party::Keepalived, "/d").contains("v3_checksum_as_v2"));
     }

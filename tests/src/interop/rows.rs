@@ -2,7 +2,7 @@
 //!
 //! Waits are such that every timer that an event starts has ended before the next event.
 
-use super::{Act, Party, Play, Router, Step};
+use super::{Act, Counts, Party, Play, Router, Step};
 
 const K: Party = Party::Keepalived;
 const S: Party = Party::Standfast;
@@ -22,7 +22,7 @@ fn router(name: &'static str, lines: &str) -> Router {
         lines: [lines.to_owned(), lines.to_owned()],
         priorities: [110, 100],
         vip: String::new(),
-        interval: 1_000,
+        counts: Counts::Usual,
     }
 }
 
@@ -51,6 +51,7 @@ fn play(name: &'static str, routers: Vec<Router>, steps: &[Step]) -> Play {
     }
     Play {
         name,
+        about: "",
         head: "",
         routers,
         steps: steps.to_vec(),
@@ -62,78 +63,125 @@ fn play(name: &'static str, routers: Vec<Router>, steps: &[Step]) -> Play {
 /// All plays.
 #[must_use]
 pub fn all() -> Vec<Play> {
-    let mut all = vec![turns(), splits(), startup(), group(), trackers(), cable(), vmac()];
+    let mut all = turns();
+    all.extend([
+        checksum(),
+        misfits(),
+        owners(),
+        splits(),
+        startup(),
+        group(),
+        trackers(),
+        process(),
+        cable(),
+        vmac(),
+    ]);
     all.extend(frr());
     all
 }
 
-/// Dialects, elections and disagreements through a clean stop, a power loss, and the return after each.
-fn turns() -> Play {
-    let routers = vec![
-        router("version 2", V2),
-        router("version 2, PASS", PASS),
-        unicast("version 2, unicast, PASS", PASS, "192.0.2."),
-        router("version 3, IPv4", V3),
-        unicast("version 3, IPv4, unicast", V3, "192.0.2."),
-        six(router("version 3, IPv6", V3)),
-        six(unicast("version 3, IPv6, unicast", V3, "2001:db8::")),
-        router("version 3, 100 ms", "    version 3\n    advert_int 0.1"),
-        Router { priorities: [255, 100], ..router("priority 255", V3) },
-        Router { priorities: [255, 255], ..router("priority 255 on both", V3) },
-        Router { priorities: [254, 1], ..router("priorities 254 and 1", V3) },
-        Router { priorities: [1, 254], ..router("priorities 1 and 254", V2) },
-        Router { priorities: [100, 100], ..router("equal priorities", V2) },
-        router("state MASTER on both", "    state MASTER"),
+/// A clean stop, a power loss, and the return after each, with waits for the start, a farewell, a return and a silence.
+fn turn(start: u64, farewell: u64, back: u64, silence: u64) -> [Step; 5] {
+    [
+        (Act::Begin, start),
+        (Act::Stop(1), farewell),
+        (Act::Start(1), back),
+        (Act::PowerOff(1), silence),
+        (Act::PowerOn(1), back),
+    ]
+}
+
+fn turns() -> Vec<Play> {
+    let quick = turn(5_000, 2_500, 5_500, 5_000);
+    let two = vec![
+        router("multicast", V2),
+        router("multicast, PASS", PASS),
+        unicast("unicast, PASS", PASS, "192.0.2."),
+        router("state MASTER on both", "    version 2\n    state MASTER"),
+    ];
+    let three = vec![
+        router("IPv4, multicast", V3),
+        unicast("IPv4, unicast", V3, "192.0.2."),
+        six(router("IPv6, multicast", V3)),
+        six(unicast("IPv6, unicast", V3, "2001:db8::")),
+    ];
+    let priorities = vec![
+        Router { priorities: [255, 100], ..router("255 and 100", V3) },
+        Router { priorities: [254, 1], ..router("254 and 1", V3) },
+        Router { priorities: [1, 254], ..router("1 and 254", V2) },
+        Router { priorities: [100, 100], ..router("equal", V2) },
+    ];
+    let preemption = vec![
         router("nopreempt", "    nopreempt"),
-        router("preempt_delay 2", "    preempt_delay 2"),
-        router("down_timer_adverts 5", "    down_timer_adverts 5"),
-        router("advert_int 2", "    version 2\n    advert_int 2"),
-        Router {
-            interval: 2_000,
-            ..unlike(
-                "learnt intervals: 2 s and 0.5 s",
-                "    version 3\n    advert_int 2",
-                "    version 3\n    advert_int 0.5",
-            )
-        },
-        Router {
-            interval: 2_000,
-            ..unlike(
-                "unequal intervals, version 2",
-                "    version 2\n    advert_int 1",
-                "    version 2\n    advert_int 2",
-            )
-        },
+        Router { counts: Counts::Delay, ..router("preempt_delay 6", "    preempt_delay 6") },
         router("lower_prio_no_advert", "    lower_prio_no_advert"),
         router("higher_prio_send_advert", "    higher_prio_send_advert"),
+    ];
+    let intervals = vec![
+        router("100 ms", "    version 3\n    advert_int 0.1"),
+        router("2 s, version 2", "    version 2\n    advert_int 2"),
+        unlike(
+            "learnt: 2 s and 0.5 s",
+            "    version 3\n    advert_int 2",
+            "    version 3\n    advert_int 0.5",
+        ),
+        router("down_timer_adverts 5", "    down_timer_adverts 5"),
+    ];
+    let later = "preempt_delay ends when it says, counted from the first lower advertisement; keepalived then waits \
+                 for the rest of its master-down interval as well.";
+    let mut preemption = play("Preemption", preemption, &turn(5_500, 3_000, 12_000, 5_500));
+    preemption.differs = vec![(1, 2, later), (1, 4, later)];
+    vec![
+        play("Version 2", two, &quick),
+        play("Version 3", three, &quick),
+        play("Priorities", priorities, &quick),
+        preemption,
+        play("Intervals", intervals, &turn(8_500, 3_500, 9_500, 9_000)),
+    ]
+}
+
+fn checksum() -> Play {
+    let routers = vec![router("version 3, IPv4", "    version 3\n    {OURS: v3_checksum_as_v2}")];
+    let about =
+        "Debian's keepalived has no `v3_checksum_as_v2` yet, so standfast with it stands beside itself.";
+    let steps = turn(5_000, 2_500, 5_500, 5_000);
+    Play { about, pairs: vec![[K, K], [S, S]], ..play("Checksum without pseudo header", routers, &steps) }
+}
+
+fn misfits() -> Play {
+    let routers = vec![
         unlike("other password", PASS, OTHER_PASS),
         unlike("password on one side", PASS, V2),
         unlike("versions 2 and 3", V2, V3),
-        router("checksum without pseudo header", "    version 3\n    {OURS: v3_checksum_as_v2}"),
+        unlike(
+            "intervals 1 s and 2 s, version 2",
+            "    version 2\n    advert_int 1",
+            "    version 2\n    advert_int 2",
+        ),
     ];
-    let steps = [
-        (Act::Begin, 8_500),
-        (Act::Stop(1), 3_500),
-        (Act::Start(1), 9_000),
-        (Act::PowerOff(1), 9_000),
-        (Act::PowerOn(1), 9_000),
-    ];
-    play("Stop, power loss and return", routers, &steps)
+    let steps = [(Act::Begin, 9_000), (Act::PowerOff(1), 9_000)];
+    let about = "Each refuses what the other one says and holds the address. keepalived's advertisements then get rare, \
+                 since it begins its interval anew at each packet it refuses; standfast's do not.";
+    Play { about, ..play("Settings that do not fit", routers, &steps) }
+}
+
+fn owners() -> Play {
+    let routers = vec![Router { priorities: [255, 255], ..router("255 on both", V3) }];
+    let steps = [(Act::Begin, 8_000), (Act::Stop(1), 3_000), (Act::Start(1), 8_000)];
+    play("Two owners", routers, &steps)
 }
 
 fn splits() -> Play {
     let routers = vec![
         router("version 2", V2),
-        router("version 3", V3),
         six(router("version 3, IPv6", V3)),
         Router { priorities: [100, 100], ..router("equal priorities", V3) },
         router("nopreempt", "    nopreempt"),
-        router("lower_prio_no_advert", "    lower_prio_no_advert"),
     ];
     let steps = [
         (Act::Begin, 5_500),
         (Act::Deafen, 5_500),
-        (Act::Heal, 5_000),
+        (Act::Heal, 3_500),
         (Act::Stop(2), 3_000),
         (Act::Start(2), 5_500),
     ];
@@ -141,7 +189,7 @@ fn splits() -> Play {
 }
 
 fn startup() -> Play {
-    let steps = [(Act::Begin, 7_500), (Act::Stop(1), 3_000), (Act::Start(1), 7_500)];
+    let steps = [(Act::Begin, 8_000), (Act::Stop(1), 3_000), (Act::Start(1), 9_500)];
     let routers = vec![router("version 2", V2), router("version 3", V3)];
     let head = "global_defs {\n    vrrp_startup_delay 2\n}\n";
     Play { head, ..play("vrrp_startup_delay 2", routers, &steps) }
@@ -149,7 +197,11 @@ fn startup() -> Play {
 
 fn group() -> Play {
     let tracked = "    track_interface {\n        eth1\n    }";
-    let routers = vec![router("first member", ""), router("second member", tracked), router("no member", "")];
+    let routers = vec![
+        fault(router("first member", "")),
+        fault(router("second member", tracked)),
+        router("no member", ""),
+    ];
     let steps = [
         (Act::Begin, 5_500),
         (Act::Link(1, false), 3_000),
@@ -163,15 +215,21 @@ fn group() -> Play {
     Play { head, ..play("Sync group", routers, &steps) }
 }
 
+fn track(what: &str, line: &str) -> String {
+    format!("    track_{what} {{\n        {line}\n    }}")
+}
+
+fn fault(router: Router) -> Router {
+    Router { counts: Counts::Fault, ..router }
+}
+
 fn trackers() -> Play {
-    let track = |what: &str, line: &str| format!("    track_{what} {{\n        {line}\n    }}");
     let routers = vec![
         router("script, weight -20", &track("script", "check weight -20")),
-        router("script, no weight", &track("script", "check")),
+        fault(router("script, no weight", &track("script", "check"))),
         router("interface, weight -20", &track("interface", "eth1 weight -20")),
-        router("interface, no weight", &track("interface", "eth1")),
+        fault(router("interface, no weight", &track("interface", "eth1"))),
         router("file, weight 1", &track("file", "level")),
-        router("process, weight -20", &track("process", "worker weight -20")),
     ];
     let steps = [
         (Act::Begin, 5_500),
@@ -181,19 +239,25 @@ fn trackers() -> Play {
         (Act::Link(1, true), 5_500),
         (Act::File(1, "-20"), 5_000),
         (Act::File(1, "0"), 5_000),
-        (Act::Process(1, false), 5_000),
-        (Act::Process(1, true), 5_000),
     ];
     let head = "vrrp_script check {\n    script \"{DIR}/check.sh\"\n    interval 1\n    fall 2\n    rise 1\n}\n\
-                track_file level {\n    file {DIR}/level\n    weight 1\n}\n\
-                vrrp_track_process worker {\n    process sfworker\n}\n";
+                track_file level {\n    file {DIR}/level\n    weight 1\n}\n";
     Play { head, ..play("Trackers", routers, &steps) }
+}
+
+fn process() -> Play {
+    let routers = vec![router("process, weight -20", &track("process", "worker"))];
+    let steps = [(Act::Begin, 5_500), (Act::Process(1, false), 6_000), (Act::Process(1, true), 6_000)];
+    let head = "vrrp_track_process worker {\n    process sfworker\n    weight -20\n}\n";
+    let about = "Linux tells keepalived about processes in the first network namespace only, so standfast stands beside \
+                 itself.";
+    Play { head, about, pairs: vec![[S, S]], ..play("Process", routers, &steps) }
 }
 
 fn cable() -> Play {
     let routers = vec![
-        router("version 2", V2),
-        six(router("version 3, IPv6", V3)),
+        fault(router("version 2", V2)),
+        fault(six(router("version 3, IPv6", V3))),
         router("nopreempt", "    nopreempt"),
         router("dont_track_primary", "    dont_track_primary"),
     ];

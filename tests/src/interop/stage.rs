@@ -19,6 +19,10 @@ use std::time::Duration;
 
 /// How long a started router may take until it listens.
 const LISTENS: Duration = Duration::from_secs(3);
+/// From a run of a check until its verdict is changed.
+const AFTER_A_RUN: Duration = Duration::from_millis(300);
+/// How much later the second router starts at the beginning: so that the first is the first where that decides.
+const SECOND: Duration = Duration::from_millis(500);
 /// How a raw socket of protocol 112 looks in `/proc/PID/net/raw` and `raw6`.
 const RAW_112: &str = ":0070 ";
 
@@ -105,11 +109,15 @@ impl Stage<'_> {
         }
         let mut moments = Vec::new();
         for (act, wait) in &self.play.steps {
+            if let Act::Check(node, _) = act {
+                self.wait_for_a_run(*node);
+            }
             let at = now_us();
             let mut listens = [None, None];
             // One after the other, so that on a busy machine too the first to start is the first to count.
             for node in [1, 2].into_iter().filter(|node| act.starts(*node)) {
                 if *act == Act::Begin {
+                    std::thread::sleep(if node == 1 { Duration::ZERO } else { SECOND });
                     self.start(node)?;
                 } else {
                     self.act(*act)?;
@@ -246,9 +254,18 @@ impl Stage<'_> {
             .collect())
     }
 
+    /// Waits until the check has just run, so that its next run is as far away in every pair.
+    fn wait_for_a_run(&self, node: usize) {
+        let runs = || std::fs::metadata(self.path(node, "runs")).map_or(0, |found| found.len());
+        let before = runs();
+        wait_until(Duration::from_secs(3), || runs() > before);
+        std::thread::sleep(AFTER_A_RUN);
+    }
+
     fn set_check(&self, node: usize, well: bool) -> Result<()> {
         let (new, old) = (self.path(node, "check.new"), self.path(node, "check.sh"));
-        std::fs::write(&new, if well { HEALTHY } else { BROKEN })?;
+        let noted = format!("#!/bin/sh\necho >>{}\n", self.path(node, "runs").display());
+        std::fs::write(&new, if well { HEALTHY } else { BROKEN }.replace("#!/bin/sh\n", &noted))?;
         std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755))?;
         Ok(std::fs::rename(new, old)?)
     }
