@@ -13,7 +13,7 @@ const STORIES: [(&str, &str); 7] = [
     ("dual-stack", "edge2 took over, edge1 took it back"),
     ("firewall", "fw2 took over, fw1 took it back"),
     ("haproxy-pair", "lb2 took over, lb1 took it back"),
-    ("mysql", "db2 took over"),
+    ("mysql", "db2 took over, db1 took it back"),
     ("nginx-three", "n2 took over, n1 took it back"),
     ("nopreempt", "b took over"),
     ("postgres", "pg2 took over, pg1 took it back"),

@@ -1,7 +1,7 @@
 //! From captures to outcomes, from outcomes to a verdict and to the page `docs/interop.md`.
 //!
 //! Who holds the address is active; a router of FRR, which has it always, when it advertises. Times are compared by the
-//! medians of all attempts; what this machine was late by, around the very moment, is forgiven.
+//! medians of all attempts; what this machine was late by, at the very moment, is forgiven.
 
 use super::capture::{self, Advert};
 use super::stage::Moment;
@@ -35,7 +35,7 @@ pub fn outcomes(
             let new = active.iter().find(|node| !before.contains(*node));
             let span = new.and_then(|new| takeover(&adverts, router, *act, moment, *new));
             let took = span.map(|(from, first)| (ms(first) - ms(from)).max(0));
-            let late = span.map_or(0, |(from, first)| witness.late(first) + witness.late(from));
+            let late = span.map_or(0, |(from, first)| witness.late(first) + witness.waited(first));
             steps.push(Outcome { who: names(&active), took, late });
             before = active;
         }

@@ -79,7 +79,6 @@ impl Stage<'_> {
             host.ip("link add eth1 type veth peer name eth1-peer")?;
             host.ip("link set eth1 up")?;
             host.ip("link set eth1-peer up")?;
-            std::fs::copy("/bin/sleep", host.dir().join("sfworker"))?;
         }
         let stage = Stage {
             play,
@@ -154,6 +153,12 @@ impl Stage<'_> {
         said
     }
 
+    /// The watched process of a node: a name of its own, since all nodes see all processes.
+    fn worker(&self, node: usize) -> String {
+        let tag = self.lab.dir().file_name().unwrap_or_default().to_string_lossy().replace("sf-", "w");
+        format!("{tag}-{node}")
+    }
+
     fn path(&self, node: usize, name: &str) -> PathBuf {
         self.lab.node(node).dir().join(name)
     }
@@ -193,7 +198,11 @@ impl Stage<'_> {
             }
             Act::File(node, text) => Ok(std::fs::write(self.path(node, "level"), format!("{text}\n"))?),
             Act::Process(node, true) => {
-                let argv = [self.path(node, "sfworker").display().to_string(), "1000".to_owned()];
+                let program = self.path(node, &self.worker(node));
+                if !program.exists() {
+                    std::fs::copy("/bin/sleep", &program)?;
+                }
+                let argv = [program.display().to_string(), "1000".to_owned()];
                 let worker = self.lab.node(node).spawn("worker", &argv, &View::default())?;
                 self.workers[node - 1] = Some(worker);
                 Ok(())
@@ -210,6 +219,7 @@ impl Stage<'_> {
     fn start(&mut self, node: usize) -> Result<()> {
         let host = self.lab.node(node);
         let text = self.play.file(node, self.pair[node - 1], &host.dir().display().to_string());
+        let text = text.replace("{WORKER}", &self.worker(node));
         let kind = match self.pair[node - 1] {
             Party::Keepalived => Kind::Pair,
             Party::Standfast => self.standfast.clone(),
