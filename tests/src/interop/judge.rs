@@ -35,7 +35,7 @@ pub fn outcomes(
             let new = active.iter().find(|node| !before.contains(*node));
             let span = new.and_then(|new| takeover(&adverts, router, *act, moment, *new));
             let took = span.map(|(from, first)| (ms(first) - ms(from)).max(0));
-            let late = span.map_or(0, |(from, first)| witness.late(first) + witness.waited(first));
+            let late = span.map_or(0, |(_, first)| witness.late(first) + witness.waited(first));
             steps.push(Outcome { who: names(&active), took, late });
             before = active;
         }
@@ -212,8 +212,10 @@ this page is not true any more; `UPDATE_GOLDEN=1 cargo test -p system-tests --te
 brackets differ on purpose, for the reason below their table.
 ";
 
-/// The first line in which two pages differ, by more than twice [`TOLERANCE`] where it is a time: it may have been early
-/// then and late now.
+/// How far a time may be from that of the page, in milliseconds: the page may come from a busier machine.
+pub const PAGE_TOLERANCE: i64 = 250;
+
+/// The first line in which two pages differ, by more than [`PAGE_TOLERANCE`] where it is a time.
 #[must_use]
 pub fn moved(old: &str, new: &str) -> Option<(String, String)> {
     let (mut olds, mut news) = (old.lines(), new.lines());
@@ -232,7 +234,7 @@ fn near(old: &str, new: &str) -> bool {
     olds.len() == news.len()
         && olds.iter().zip(&news).all(|(old, new)| match (time(old), time(new)) {
             (Some((old, old_ms)), Some((new, new_ms))) => {
-                old == new && (old.ends_with(')') || (old_ms - new_ms).abs() <= 2 * TOLERANCE)
+                old == new && (old.ends_with(')') || (old_ms - new_ms).abs() <= PAGE_TOLERANCE)
             }
             _ => old == new,
         })
@@ -301,8 +303,8 @@ mod tests {
 
     #[test]
     fn the_page_may_move_by_a_little_time_and_by_no_word() {
-        assert_eq!(moved("| cp1 0.61 s |", "| cp1 0.70 s |"), None);
-        assert!(moved("| cp1 0.61 s |", "| cp1 0.72 s |").is_some());
+        assert_eq!(moved("| cp1 0.61 s |", "| cp1 0.86 s |"), None);
+        assert!(moved("| cp1 0.61 s |", "| cp1 0.87 s |").is_some());
         assert_eq!(moved("| cp1 0.61 s (1) |", "| cp1 4.72 s (1) |"), None);
         assert!(moved("| cp1 0.61 s (1) |", "| cp2 4.72 s (1) |").is_some());
         assert!(moved("| cp1 0.61 s |", "| cp2 0.61 s |").is_some());

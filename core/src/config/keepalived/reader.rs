@@ -440,13 +440,13 @@ impl<'a> Reader<'a> {
         };
         let name = shown.trim_matches(|c| matches!(c, '$' | '{' | '}'));
         let help = match self.definitions.get(name) {
-            Some(Definition::Elsewhere(all)) => {
+            Some(Definition::Elsewhere(all)) if !all.is_empty() => {
                 let id = self.config_id();
                 format!(
                     "it is defined for {all}, and this is {id}: `-i NAME` reads the file as that host does"
                 )
             }
-            Some(Definition::Value(_) | Definition::Lines(_)) | None => {
+            Some(Definition::Value(_) | Definition::Lines(_) | Definition::Elsewhere(_)) | None => {
                 "write the value, or define it above: $NAME=value (the environment is ${_ENV NAME})"
                     .to_string()
             }
