@@ -3,6 +3,7 @@
 use crate::{check, compat, demo, explain, lab, lint, record, replay, run, simulate};
 use clap::{Args, Parser, Subcommand};
 use standfast_core::config::load::Language;
+use standfast_core::config::process::ProcessConfig;
 use std::process::ExitCode;
 
 /// One daemon in place of the keepalived + haproxy pair: a virtual IP by VRRP, health checks, a TCP balancer.
@@ -23,7 +24,8 @@ Examples:
   standfast demo
 
 Signals while running: TERM and INT stop cleanly (farewell first, then the address goes), HUP reads the files again
-(a broken file changes nothing), USR1 saves the flight recording.";
+(a broken file changes nothing), USR1 saves the flight recording. As keepalived does, USR1 writes /tmp/keepalived.data,
+USR2 /tmp/keepalived.stats, and the signals of `standfast compat keepalived --signum=JSON` and `=STATS_CLEAR` the rest.";
 
 /// What standfast can do.
 #[derive(Debug, Subcommand)]
@@ -98,6 +100,9 @@ pub struct RunArgs {
     /// Facility of the syslog that is told as well; for who stands in for a daemon that logs there.
     #[arg(skip)]
     pub syslog: Option<u8>,
+    /// Name and umask of who stands in for another daemon.
+    #[arg(skip)]
+    pub process: ProcessConfig,
 }
 
 /// What `record` does.

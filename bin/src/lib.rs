@@ -4,6 +4,7 @@ pub mod check;
 pub mod cli;
 pub mod compat;
 pub mod demo;
+pub mod dump;
 pub mod explain;
 pub mod lab;
 pub mod lint;

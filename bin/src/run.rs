@@ -1,10 +1,11 @@
 //! `run`: the daemon. Control (VRRP, netlink, checks) on this thread, the proxy on threads of its own.
 //!
 //! TERM and INT stop cleanly, a second one at once; HUP reads the files again and changes nothing when they are broken,
-//! USR1 saves the flight recording.
+//! USR1 saves the flight recording; it, USR2 and keepalived's real-time signals write keepalived's dump files.
 
 use crate::check::{ERRORS, print_findings, read};
 use crate::cli::{Files, RunArgs};
+use crate::dump::{self, Asked};
 use crate::record::{self, Watch};
 use crate::text;
 use standfast_core::config::model::Config;
@@ -17,6 +18,7 @@ use standfast_io::fabric::TokioFabric;
 use standfast_io::linux::LinuxHost;
 use standfast_io::linux::pipes;
 use standfast_io::linux::process::Processes;
+use standfast_io::linux::scheduling;
 use standfast_io::linux::watch;
 use standfast_io::log::{EventLog, Logger, Style};
 use standfast_io::proxy::Threads;
@@ -67,6 +69,7 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let data = Threads::start(workers, most_connections(&config), &logger)?;
     prepare_files(&config, false);
+    schedule(args, &config, None, |trouble| text::err(&format!("standfast run: {trouble}\n")));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let log = Rc::new(EventLog::new(logger.clone()));
     let result = runtime.block_on(async {
@@ -74,7 +77,8 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
         let parts = Parts { host, data, checker: Checker::new(TokioFabric, Processes), clock: BootClock };
         let seed = Seed(args.files.seed.unwrap_or_else(|| parts.clock.now().0));
         let record = args.record.as_deref().or(config.node.record.as_deref());
-        let watch = Watch::new(log.clone(), record, usize::from(args.record_size));
+        let asked = Asked::default();
+        let watch = Watch::new(log.clone(), asked.clone(), record, usize::from(args.record_size));
         let driver = Driver::new(config.clone(), seed, parts, watch);
         let (orders, wanted) = mpsc::channel(MAX_ORDERS);
         let (wanted_readers, readers_of) = watch_channel::channel(config.clone());
@@ -84,7 +88,7 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
                 let after = LAST_SCRIPTS.as_secs();
                 log.say(4, &format!("Stopped, but {cut} notify script(s) had not ended after {after} s and were killed"));
             },
-            () = signals.listen(&args.files, config, &orders, (&log, &logger, &wanted_readers)) => {}
+            () = signals.listen(args, config, &orders, (&log, &logger, &asked, &wanted_readers)) => {}
             () = read_pipes(readers_of, &log) => {}
         }
         Ok(())
@@ -110,6 +114,20 @@ async fn read_pipes(mut wanted: watch_channel::Receiver<Arc<Config>>, log: &Even
             () = changed => {}
             () = pipes::readers(&config, |text| log.say(4, text)) => {}
         }
+    }
+}
+
+/// Makes the process and this thread as `config` wants them. What the command line says of them wins.
+fn schedule(args: &RunArgs, config: &Config, before: Option<&Config>, say: impl Fn(&str)) {
+    let wanted = |config: &Config| {
+        let mut process = config.node.process.clone();
+        process.name = process.name.or(args.process.name.clone());
+        process.umask = args.process.umask.or(process.umask);
+        process
+    };
+    let before = before.map(wanted).unwrap_or_default();
+    for trouble in scheduling::apply(&wanted(config), &before) {
+        say(&trouble);
     }
 }
 
@@ -146,6 +164,16 @@ struct Signals {
     int: Signal,
     hup: Signal,
     usr1: Signal,
+    usr2: Signal,
+    json: Signal,
+    clear: Signal,
+}
+
+/// What a signal wants.
+enum Heard {
+    Stop,
+    Reload,
+    Dump(dump::Kind),
 }
 
 impl Signals {
@@ -155,40 +183,66 @@ impl Signals {
             int: signal(SignalKind::interrupt())?,
             hup: signal(SignalKind::hangup())?,
             usr1: signal(SignalKind::user_defined1())?,
+            usr2: signal(SignalKind::user_defined2())?,
+            json: signal(SignalKind::from_raw(i32::from(dump::SIGJSON)))?,
+            clear: signal(SignalKind::from_raw(i32::from(dump::SIGSTATS_CLEAR)))?,
         })
+    }
+
+    /// The next signal.
+    async fn next(&mut self) -> Heard {
+        tokio::select! { biased;
+            _ = self.term.recv() => Heard::Stop,
+            _ = self.int.recv() => Heard::Stop,
+            _ = self.hup.recv() => Heard::Reload,
+            _ = self.usr1.recv() => Heard::Dump(dump::Kind::Data),
+            _ = self.usr2.recv() => Heard::Dump(dump::Kind::Stats),
+            _ = self.json.recv() => Heard::Dump(dump::Kind::Json),
+            _ = self.clear.recv() => Heard::Dump(dump::Kind::StatsClear),
+        }
     }
 
     /// Turns signals into orders; ends at the second request to stop.
     async fn listen(
         mut self,
-        files: &Files,
+        args: &RunArgs,
         mut config: Arc<Config>,
         orders: &mpsc::Sender<Input<'static>>,
-        (log, logger, readers): (&EventLog<Logger>, &Logger, &watch_channel::Sender<Arc<Config>>),
+        (log, logger, asked, readers): (
+            &EventLog<Logger>,
+            &Logger,
+            &Asked,
+            &watch_channel::Sender<Arc<Config>>,
+        ),
     ) {
         let mut stopping = false;
         loop {
-            let stop = tokio::select! { biased;
-                _ = self.term.recv() => true,
-                _ = self.int.recv() => true,
-                _ = self.hup.recv() => false,
-                _ = self.usr1.recv() => {
-                    record::save_running(EventLog::new(logger.clone()));
-                    continue;
-                }
-            };
-            if stop {
-                if stopping {
+            match self.next().await {
+                Heard::Stop if stopping => {
                     log.say(4, "Stopping at once, at the second signal");
                     return;
                 }
-                stopping = true;
-                log.say(5, "Stopping");
-                let _ = orders.send(Input::Stop).await;
-            } else if let Some(new) = reload(files, &config, log) {
-                config = Arc::new(new);
-                let _ = readers.send(config.clone());
-                let _ = orders.send(Input::Configure(config.clone())).await;
+                Heard::Stop => {
+                    stopping = true;
+                    log.say(5, "Stopping");
+                    let _ = orders.send(Input::Stop).await;
+                }
+                Heard::Reload => {
+                    if let Some(new) = reload(&args.files, &config, log) {
+                        schedule(args, &new, Some(&config), |trouble| log.say(4, trouble));
+                        config = Arc::new(new);
+                        let _ = readers.send(config.clone());
+                        let _ = orders.send(Input::Configure(config.clone())).await;
+                    }
+                }
+                Heard::Dump(kind) => {
+                    if kind == dump::Kind::Data {
+                        record::save_running(EventLog::new(logger.clone()));
+                    }
+                    asked.ask(kind);
+                    // Changes nothing, but makes the loop look.
+                    let _ = orders.try_send(Input::Tick);
+                }
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::outbox::{Context, Outbox, Signal};
 use crate::rng::{Rng, Seed};
 use crate::time::Time;
 use crate::timers::{TimerKey, Timers};
-use crate::vrrp::{Packet, RouterStatus, Routers};
+use crate::vrrp::{LinkStatus, Packet, RouterStatus, Routers};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -112,7 +112,7 @@ impl Node {
         }
         self.drain();
         if cfg!(debug_assertions) {
-            self.check_invariants();
+            self.routers.check_invariants(); // checks and pools look after theirs with each call
         }
     }
 
@@ -141,6 +141,12 @@ impl Node {
             listeners: self.listeners.status(),
             stopping: self.stopping,
         }
+    }
+
+    /// The links of the host with their addresses, as the kernel reported them.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkStatus> {
+        self.routers.links()
     }
 
     /// The configuration in force.
@@ -242,11 +248,5 @@ impl Node {
             }
         }
         debug_assert!(self.out.take_signal().is_none(), "signals go round in a circle");
-    }
-
-    fn check_invariants(&self) {
-        self.routers.check_invariants();
-        self.checks.check_invariants();
-        self.pools.check_invariants();
     }
 }

@@ -30,7 +30,9 @@ pub use debounce::longest as longest_debounce;
 pub use lease::{lease_for, lease_is_safe};
 pub use leave::{HANDOVER_GRACE, LEAVE_AT_MOST};
 pub use receive::Packet;
-pub use status::{AddressStatus, Counters, MasterStatus, PriorityStatus, RouterStatus};
+pub use status::{
+    AddressStatus, Counters, LinkStatus, MasterStatus, PaceStatus, PriorityStatus, RouterStatus,
+};
 
 use crate::config::model::Config;
 use crate::event::{Event, Role, Why};
@@ -374,7 +376,12 @@ impl Routers {
 
     /// How the virtual routers stand.
     pub(crate) fn status(&self) -> Vec<RouterStatus> {
-        self.instances.values().map(Instance::status).collect()
+        self.instances.values().map(|instance| instance.status(&self.world)).collect()
+    }
+
+    /// The links of the host with their addresses.
+    pub(crate) fn links(&self) -> Vec<LinkStatus> {
+        self.world.links.status()
     }
 
     /// What must hold after every input.

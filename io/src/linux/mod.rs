@@ -13,6 +13,7 @@ mod netlink;
 pub mod pipes;
 pub mod process;
 mod process_sys;
+pub mod scheduling;
 pub(crate) mod sys;
 mod vrrp_socket;
 pub mod watch;
@@ -30,6 +31,12 @@ use std::io;
 use std::net::IpAddr;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
+
+/// The numbers of `user[:group]`, when there is such an account.
+#[must_use]
+pub fn numbers_of(spec: &str) -> Option<(u32, u32)> {
+    accounts::account(spec).ok().map(|account| (account.uid, account.gid))
+}
 
 /// Packets, notices and answers that may wait for the driver together.
 pub const MAX_WAITING: usize = 1024;

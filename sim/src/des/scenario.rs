@@ -121,6 +121,7 @@ pub fn run(configs: &[(String, Config)], scenario: &Scenario) -> Timeline {
         probe: scenario.client_every,
         words: false,
         canary: None,
+        shuffled: false,
     };
     let targets = targets(configs, &specs);
     let mut world = World::new(&specs, setting);

@@ -73,6 +73,7 @@ fn run(case: &Case, configs: &[Arc<Config>], shift: u64) -> Seen {
         probe: Duration::from_secs(3_600),
         words: false,
         canary: None,
+        shuffled: false,
     };
     let mut world = World::new(&specs, setting);
     // The rhythm of each node begins when it is started, and nobody knows how these lie to each other.
