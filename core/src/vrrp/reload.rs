@@ -94,7 +94,11 @@ impl Routers {
                 TimerKey::Router(id, timer) => {
                     TimerKey::Router(renamed.get(&id).copied().unwrap_or(id), timer)
                 }
-                TimerKey::Check(..) | TimerKey::Listen(_) | TimerKey::Leftover | TimerKey::Debounce => key,
+                TimerKey::Check(..)
+                | TimerKey::Listen(_)
+                | TimerKey::Leftover
+                | TimerKey::Debounce
+                | TimerKey::Items => key,
             });
         }
     }

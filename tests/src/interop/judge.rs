@@ -152,7 +152,7 @@ fn same(one: &Outcome, other: &Outcome) -> bool {
 
 fn cell(outcome: &Outcome) -> String {
     match outcome.took {
-        Some(ms) => format!("{} {:.2} s", outcome.who, ms as f64 / 1_000.0),
+        Some(ms) => format!("{} {}.{:02} s", outcome.who, ms / 1_000, ms % 1_000 / 10),
         None => outcome.who.clone(),
     }
 }
