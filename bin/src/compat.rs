@@ -144,6 +144,7 @@ fn daemon(wanted: &Wanted, args: &[String]) -> ExitCode {
         },
         record: None,
         record_size: 64,
+        socket: None,
         process: ProcessConfig {
             name: Some("keepalived".into()),
             umask: wanted.umask.or(config.node.process.umask).or(Some(UMASK)),

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod cli;
 pub mod compat;
+pub mod control;
 pub mod demo;
 pub mod dump;
 pub mod explain;

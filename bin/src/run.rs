@@ -13,7 +13,8 @@ use standfast_core::input::Input;
 use standfast_core::rng::Seed;
 use standfast_io::check::checker::Checker;
 use standfast_io::clock::{BootClock, Clock};
-use standfast_io::driver::{Driver, LAST_SCRIPTS, Parts};
+use standfast_io::control::{self, Control, Desk, Reloaded};
+use standfast_io::driver::{Driver, LAST_SCRIPTS, Parts, Wanted};
 use standfast_io::fabric::TokioFabric;
 use standfast_io::linux::LinuxHost;
 use standfast_io::linux::pipes;
@@ -22,12 +23,13 @@ use standfast_io::linux::scheduling;
 use standfast_io::linux::watch;
 use standfast_io::log::{EventLog, Logger, Style};
 use standfast_io::proxy::Threads;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch as watch_channel};
+use tokio::sync::{mpsc, oneshot, watch as watch_channel};
 
 /// Orders that may wait for the driver.
 const MAX_ORDERS: usize = 64;
@@ -81,6 +83,8 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
         let watch = Watch::new(log.clone(), asked.clone(), record, usize::from(args.record_size));
         let driver = Driver::new(config.clone(), seed, parts, watch);
         let (orders, wanted) = mpsc::channel(MAX_ORDERS);
+        let (reloads, reloads_asked) = mpsc::channel(MAX_ORDERS);
+        let socket = open_socket(args.socket.as_deref(), &log);
         let (wanted_readers, readers_of) = watch_channel::channel(config.clone());
         let signals = Signals::new()?;
         tokio::select! { biased;
@@ -88,7 +92,8 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
                 let after = LAST_SCRIPTS.as_secs();
                 log.say(4, &format!("Stopped, but {cut} notify script(s) had not ended after {after} s and were killed"));
             },
-            () = signals.listen(args, config, &orders, (&log, &logger, &asked, &wanted_readers)) => {}
+            () = signals.listen(args, config, (&orders, reloads_asked), (&log, &logger, &asked, &wanted_readers)) => {}
+            () = serve_socket(socket, Desk { orders: orders.clone(), reload: reloads, clock: BootClock }) => {}
             () = read_pipes(readers_of, &log) => {}
         }
         Ok(())
@@ -96,6 +101,28 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
     logger.flush(FLUSH);
     // The proxy's threads and their connections end with the process.
     result
+}
+
+/// Opens the local socket. Without it the daemon goes on: operators have signals, too.
+fn open_socket(path: Option<&str>, log: &EventLog<Logger>) -> Option<Control> {
+    if path == Some("off") {
+        return None;
+    }
+    let path = path.map_or_else(control::default_path, PathBuf::from);
+    match Control::open(&path) {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            log.say(4, &format!("No local socket for `standfast status` and orders: {error}"));
+            None
+        }
+    }
+}
+
+async fn serve_socket(socket: Option<Control>, desk: Desk<BootClock>) {
+    match socket {
+        Some(socket) => socket.serve(desk).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Runs the programs that read the notify pipes; a reload that changes the pipes starts them anew.
@@ -207,7 +234,7 @@ impl Signals {
         mut self,
         args: &RunArgs,
         mut config: Arc<Config>,
-        orders: &mpsc::Sender<Input<'static>>,
+        (orders, mut reloads): (&mpsc::Sender<Wanted>, mpsc::Receiver<oneshot::Sender<Reloaded>>),
         (log, logger, asked, readers): (
             &EventLog<Logger>,
             &Logger,
@@ -217,7 +244,15 @@ impl Signals {
     ) {
         let mut stopping = false;
         loop {
-            match self.next().await {
+            let mut asker = None;
+            let heard = tokio::select! { biased;
+                heard = self.next() => heard,
+                Some(who) = reloads.recv() => {
+                    asker = Some(who);
+                    Heard::Reload
+                }
+            };
+            match heard {
                 Heard::Stop if stopping => {
                     log.say(4, "Stopping at once, at the second signal");
                     return;
@@ -225,14 +260,19 @@ impl Signals {
                 Heard::Stop => {
                     stopping = true;
                     log.say(5, "Stopping");
-                    let _ = orders.send(Input::Stop).await;
+                    let _ = orders.send(Input::Stop.into()).await;
                 }
                 Heard::Reload => {
-                    if let Some(new) = reload(&args.files, &config, log) {
+                    let (new, lines) = reload(&args.files, &config, log);
+                    let ok = new.is_some();
+                    if let Some(new) = new {
                         schedule(args, &new, Some(&config), |trouble| log.say(4, trouble));
                         config = Arc::new(new);
                         let _ = readers.send(config.clone());
-                        let _ = orders.send(Input::Configure(config.clone())).await;
+                        let _ = orders.send(Input::Configure(config.clone()).into()).await;
+                    }
+                    if let Some(asker) = asker {
+                        let _ = asker.send(Reloaded { ok, lines }); // who asked may have gone
                     }
                 }
                 Heard::Dump(kind) => {
@@ -241,28 +281,36 @@ impl Signals {
                     }
                     asked.ask(kind);
                     // Changes nothing, but makes the loop look.
-                    let _ = orders.try_send(Input::Tick);
+                    let _ = orders.try_send(Input::Tick.into());
                 }
             }
         }
     }
 }
 
-/// Reads the files again; `None` when they are broken, which changes nothing.
-fn reload(files: &Files, config: &Config, log: &EventLog<Logger>) -> Option<Config> {
+/// Reads the files again; `None` when they are broken, which changes nothing. What there is to say about it as well.
+fn reload(files: &Files, config: &Config, log: &EventLog<Logger>) -> (Option<Config>, Vec<String>) {
     log.say(5, "Reloading");
     let loaded = read(&files.list(), files.config_id.as_ref(), Some(config));
+    let mut lines = Vec::new();
     for finding in loaded.findings.list() {
-        for line in finding.to_string().lines() {
-            log.say(4, line);
+        lines.extend(finding.to_string().lines().map(str::to_owned));
+    }
+    lines.iter().for_each(|line| log.say(4, line));
+    let verdict = match &loaded.config {
+        None => {
+            let verdict = "Reload refused: the files have errors; the old configuration stays in force";
+            log.say(3, verdict);
+            verdict
         }
-    }
-    if loaded.config.is_none() {
-        log.say(3, "Reload refused: the files have errors; the old configuration stays in force");
-    } else if loaded.config.as_ref() == Some(config) {
-        log.say(5, "Reloaded: nothing has changed");
-    }
-    loaded.config
+        Some(new) if new == config => {
+            log.say(5, "Reloaded: nothing has changed");
+            "Reloaded: nothing has changed"
+        }
+        Some(_) => "Reloaded", // the node tells the log what has changed
+    };
+    lines.push(verdict.to_owned());
+    (loaded.config, lines)
 }
 
 #[cfg(test)]

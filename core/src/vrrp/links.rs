@@ -87,6 +87,11 @@ impl Links {
         self.known.iter().flat_map(|(i, k)| k.addresses.iter().map(|a| (*i, &k.link.name, *a)))
     }
 
+    /// Every link.
+    pub(super) fn every(&self) -> impl Iterator<Item = &Link> {
+        self.known.values().map(|known| &known.link)
+    }
+
     /// All links with their addresses, by index.
     pub(super) fn status(&self) -> Vec<LinkStatus> {
         let status = |known: &Known| LinkStatus {

@@ -39,6 +39,7 @@ use crate::event::{Event, Role, Why};
 use crate::id::{CheckId, GroupId, InstanceId, Interface, Ticket};
 use crate::input::{Errno, KernelNotice};
 use crate::outbox::{Context, Signal};
+use crate::record::Outside;
 use crate::time::Time;
 use crate::timers::{RouterTimer, TimerKey};
 use advert::Ripple;
@@ -371,6 +372,17 @@ impl Routers {
             self.stage.left = true;
             self.close_receptions(cx);
             cx.out.signal(Signal::Left);
+        }
+    }
+
+    /// Links, addresses and open receptions, as far as known.
+    pub(crate) fn outside(&self) -> Outside {
+        let addresses = self.world.links.all().map(|(on, _, held)| (on, held.address, held.marked));
+        Outside {
+            links: self.world.links.every().cloned().collect(),
+            addresses: addresses.collect(),
+            receives: self.receptions.places(),
+            ..Outside::default()
         }
     }
 

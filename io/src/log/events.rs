@@ -73,6 +73,7 @@ fn folds(event: &Event, level: u8) -> bool {
         | Event::PoolEmpty { .. }
         | Event::Listening { .. }
         | Event::Reloaded { .. }
+        | Event::Ordered { .. }
         | Event::Leaving { .. } => {
             debug_assert!(level <= lines::INFO, "debug lines are not for operators");
             false

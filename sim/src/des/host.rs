@@ -14,6 +14,7 @@ use standfast_core::config::model::{Config, InstanceConfig, Version};
 use standfast_core::event::Role;
 use standfast_core::id::{CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId, Ticket};
 use standfast_core::input::{Admin, Input};
+use standfast_core::node::Node;
 use standfast_core::rng::Rng;
 use standfast_core::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -70,6 +71,32 @@ pub struct Machine {
     pub tweak: Option<Tweak>,
     /// Interfaces that have another number now than at first.
     pub numbers: BTreeMap<Interface, Interface>,
+    /// Where its daemon comes from.
+    pub past: Past,
+}
+
+/// Where the daemon of a host comes from.
+#[derive(Debug, Default)]
+pub enum Past {
+    /// It was started here.
+    #[default]
+    None,
+    /// It was recorded elsewhere, and is fed what it was fed there; this is what is left of that, and the segments by
+    /// the names of their interfaces.
+    Tape(VecDeque<Chapter>, BTreeMap<Arc<str>, Interface>),
+    /// It was recorded elsewhere, and lives here now.
+    Recorded,
+}
+
+/// A piece of a recorded past.
+#[derive(Debug)]
+pub enum Chapter {
+    /// The node begins.
+    Begin(Box<Node>),
+    /// It is fed.
+    Input(Box<Input<'static>>),
+    /// The tape ends.
+    End,
 }
 
 impl Machine {
@@ -84,6 +111,7 @@ impl Machine {
             reloaded: None,
             tweak: None,
             numbers: BTreeMap::new(),
+            past: Past::None,
         }
     }
 
