@@ -18,6 +18,8 @@ use std::time::Duration;
 const EARLY: Duration = Duration::from_millis(70);
 /// A lifetime's end varies by so much.
 const GRAIN: Duration = Duration::from_millis(320);
+/// A notice needs this time at least.
+const PROMPT: Duration = Duration::from_micros(50);
 /// The latest that an address outlives its lifetime.
 pub const LATEST: Duration = Duration::from_millis(250);
 
@@ -81,6 +83,7 @@ pub struct Kernel {
     /// Its random stream.
     pub rng: Rng,
     busy_until: Time,
+    said_until: Time,
     renewals: u64,
 }
 
@@ -90,7 +93,8 @@ impl Kernel {
     pub fn new(links: BTreeMap<Interface, LinkState>, addresses: &[(Interface, IpNet)], rng: Rng) -> Kernel {
         let own = Held { marked: false, ends: None, renewal: 0 };
         let addresses = addresses.iter().map(|at| (*at, own)).collect();
-        Kernel { links, addresses, mood: Mood::default(), rng, busy_until: Time::ZERO, renewals: 0 }
+        let (busy_until, said_until) = (Time::ZERO, Time::ZERO);
+        Kernel { links, addresses, mood: Mood::default(), rng, busy_until, said_until, renewals: 0 }
     }
 
     /// When a request made at `now` is carried out: in order, after at most `apply`, or 20 times that when slow.
@@ -100,6 +104,16 @@ impl Kernel {
         let at = now + Duration::from_nanos(self.rng.below(span.max(1)));
         self.busy_until = self.busy_until.max(at);
         self.busy_until
+    }
+
+    /// When a notice of what happens at `now` is read: in order, by a socket of its own, so that the answer to the request
+    /// that caused it may come before or after it.
+    pub fn notice_turn(&mut self, now: Time, apply: Duration) -> Time {
+        let span = u64::try_from(apply.as_nanos()).unwrap_or(u64::MAX);
+        let span = if self.mood.slow > 0 { span.saturating_mul(20) } else { span };
+        let at = now + PROMPT + Duration::from_nanos(self.rng.below(span.max(1)));
+        self.said_until = self.said_until.max(at);
+        self.said_until
     }
 
     /// Carries out `request`; gives the answer, and the notice when something changed.

@@ -36,6 +36,8 @@ pub struct Plan {
     pub drill: Drill,
     /// Somebody replays changed advertisements all the time.
     pub noise: bool,
+    /// Whoever sends to a group hears itself.
+    pub echo: bool,
     /// Clients.
     pub clients: usize,
     /// A deliberate mistake of the world.
@@ -78,11 +80,17 @@ pub enum Drill {
     ServerOutage,
     /// The scripts of all nodes fail.
     SharedOutage,
+    /// It is cut off for long enough that another one takes over, and then no longer.
+    Split,
+    /// Power loss, and somebody repeats its farewell again and again.
+    Farewells,
     /// Nothing.
     Nothing,
 }
 
-const DRILLS: [Drill; 10] = [
+const DRILLS: [Drill; 12] = [
+    Drill::Split,
+    Drill::Farewells,
     Drill::PowerLoss,
     Drill::Kill,
     Drill::Stop,
@@ -149,7 +157,8 @@ impl Plan {
         let drill = DRILLS[index(&mut calm, DRILLS.len())];
         let drill = if many { Drill::Nothing } else { drill };
         let noise = calm.chance(500) && !many;
-        Plan { seed, shape, faults, storm, left, failing, drill, noise, clients, canary: None }
+        let echo = calm.chance(300) && !many;
+        Plan { seed, shape, faults, storm, left, failing, drill, noise, echo, clients, canary: None }
     }
 
     /// How long the longest fault lasts that makes a kernel refuse, or forget to answer.
@@ -301,7 +310,7 @@ impl Draw<'_> {
             10 => Fault::SlowCpu { host, by: self.slowest * 2, lasts },
             11 => Fault::SlowKernel { host, lasts },
             12 => Fault::MuteKernel { host, lasts },
-            13 => Fault::BlindKernel { host, lasts },
+            13 => Fault::BlindKernel { host, takes: self.rng.chance(500), lasts },
             _ => Fault::Refuse { host, errno: errnos[index(self.rng, errnos.len())], lasts },
         }
     }

@@ -33,6 +33,7 @@ impl World {
         let h = &mut self.hosts[host];
         h.generation += 1;
         h.machine.killed = false;
+        h.machine.taken = false;
         let seed = Seed(h.rng.fork(h.generation).next_u64());
         let node = Flown::new(h.config.clone(), seed, h.read(now));
         h.process =
@@ -55,6 +56,7 @@ impl World {
     pub(crate) fn thaw(&mut self, host: usize) {
         let now = self.now;
         let others: Vec<RouterKey> = self.masters_elsewhere(host);
+        let slept = self.slept_through(host);
         let h = &mut self.hosts[host];
         let generation = h.generation;
         let Some(process) = &mut h.process else { return };
@@ -73,7 +75,10 @@ impl World {
         let of = |id: &InstanceId| h.config.instances.get(id).map(|instance| RouterKey::of(instance));
         let taken = masters.iter().filter_map(of).any(|key| others.contains(&key));
         let stale = masters.into_iter().filter(replaced).collect();
-        process.seen.thawed = Some(Thawed { adverts: BTreeMap::new(), stale });
+        let slept =
+            slept.into_iter().filter(|id| process.seen.roles.get(id) == Some(&Role::Backup)).collect();
+        process.seen.thawed = Some(Thawed { adverts: BTreeMap::new(), stale, slept });
+        process.seen.heard.lower.clear();
         if taken {
             self.mark(Mark::PauseAcrossTakeover);
         }
@@ -82,6 +87,23 @@ impl World {
             self.queue.push(self.now, Event::Feed { host, generation, input: Box::new(input) });
         }
         self.queue.push(self.now, Event::Drain { host, generation });
+    }
+
+    /// The virtual routers whose backups wait for less than `host` has been frozen for, whatever interval they have learnt.
+    fn slept_through(&self, host: usize) -> Vec<InstanceId> {
+        let h = &self.hosts[host];
+        let frozen = h.process.as_ref().and_then(|process| process.frozen.as_ref());
+        let Some((since, _)) = frozen else { return Vec::new() };
+        let asleep = self.now.since(*since);
+        let longest = |key: &RouterKey| {
+            let theirs = self.hosts.iter().filter_map(|other| other.instance(key));
+            theirs.map(|(_, instance)| instance.election.interval).max().unwrap_or_default()
+        };
+        let mine = h.config.instances.values().filter(|instance| {
+            let adverts = u32::from(instance.election.down_adverts) + 3;
+            asleep > longest(&RouterKey::of(instance)) * adverts + Duration::from_secs(1)
+        });
+        mine.map(|instance| instance.id).collect()
     }
 
     fn masters_elsewhere(&self, host: usize) -> Vec<RouterKey> {
@@ -122,6 +144,7 @@ impl World {
         if !h.powered {
             return;
         }
+        h.machine.taken = true;
         let mut notices = Vec::new();
         for (old, link) in std::mem::take(&mut h.kernel.links) {
             let new = Interface(old.0 + RENUMBERED);
@@ -168,6 +191,7 @@ impl World {
 
     fn take(&mut self, host: usize, which: Vec<(Interface, IpNet)>) {
         for (on, address) in which {
+            self.hosts[host].machine.taken = true;
             let notice = self.hosts[host].kernel.take_away(on, address);
             self.addresses_changed(host);
             if let Some(notice) = notice {

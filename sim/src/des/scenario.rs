@@ -120,6 +120,7 @@ pub fn run(configs: &[(String, Config)], scenario: &Scenario) -> Timeline {
         clients: 1,
         probe: scenario.client_every,
         words: false,
+        echo: false,
         canary: None,
     };
     let targets = targets(configs, &specs);

@@ -305,9 +305,10 @@ impl RouterShape {
         };
         let common = match version {
             Version::V2 => Duration::from_secs(one_of(rng, &[1, 1, 1, 2, 5])),
-            Version::V3 => {
-                Duration::from_millis(one_of(rng, &[10, 100, 100, 300, 1_000, 1_000, 2_500, 10_000]))
-            }
+            Version::V3 => Duration::from_millis(one_of(
+                rng,
+                &[10, 100, 100, 300, 400, 450, 1_000, 1_000, 2_500, 10_000],
+            )),
         };
         let common = if many { common.max(Duration::from_secs(1)) } else { common };
         let mixed = version == Version::V3 && rng.chance(200);

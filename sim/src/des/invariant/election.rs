@@ -121,37 +121,49 @@ pub(super) fn thawed_node_listens(world: &mut World, host: usize, action: &Actio
 /// Remembers an advertisement that a backup must believe: intact, from a member whose configuration does not clash.
 /// Any other one may have been believed or not, so that nothing is known from then on.
 pub fn believe(world: &mut World, host: usize, frame: &Frame) {
-    let Some((id, believed)) = heard(world, host, frame) else { return };
+    let Some((id, _, _, believed)) = heard(world, host, frame, Role::Backup) else { return };
+    let now = world.hosts[host].read(world.now);
+    let delayed = |config: &std::sync::Arc<InstanceConfig>| !config.election.preempt_delay.is_zero();
+    let delayed = world.hosts[host].config.instances.get(&id).is_some_and(delayed);
     let Some(process) = &mut world.hosts[host].process else { return };
-    let last = process.seen.believed.remove(&id).map_or(0, |last| last.priority);
+    if delayed {
+        process.seen.heard.first.entry(id).or_insert(now);
+    }
+    let last = process.seen.heard.believed.remove(&id).map_or(0, |last| last.priority);
     // A lower one may be passed over, so that an older and higher one decides.
     if let Some(believed) = believed.filter(|believed| believed.priority >= last.max(1)) {
-        process.seen.believed.insert(id, believed);
+        process.seen.heard.believed.insert(id, believed);
     }
 }
 
-/// The virtual router that `frame` speaks of, and what a backup must believe of it.
-fn heard(world: &World, host: usize, frame: &Frame) -> Option<(InstanceId, Option<Believed>)> {
+/// The virtual router that `frame` speaks of, its VRID and family, and what somebody in `role` must believe of it.
+pub(super) fn heard(
+    world: &World,
+    host: usize,
+    frame: &Frame,
+    role: Role,
+) -> Option<(InstanceId, u8, bool, Option<Believed>)> {
     let Body::Advert { to, payload, .. } = &frame.body else { return None };
     let now = world.now;
     let h = &world.hosts[host];
     let process = h.awake()?;
-    let (id, _, version) = h.by_vrid(*payload.get(1)?, to.is_ipv6())?;
+    let (vrid, v6) = (*payload.get(1)?, to.is_ipv6());
+    let (id, _, version) = h.by_vrid(vrid, v6)?;
     let mine = h.config.instances.get(&id)?;
     let lately = |at: Option<Time>| at.is_some_and(|at| now.since(at) <= LATELY);
     let sender = world.hosts.get(frame.sender).filter(|_| frame.honest);
     let theirs = sender.and_then(|sender| sender.instance(&RouterKey::of(mine)));
-    let (Some(sender), Some((_, theirs))) = (sender, theirs) else { return Some((id, None)) };
+    let (Some(sender), Some((_, theirs))) = (sender, theirs) else { return Some((id, vrid, v6, None)) };
     let clash = theirs.authentication != mine.authentication
         || !signed_as(mine, version, payload)
         || (version == Version::V2 && theirs.election.interval != mine.election.interval)
         || lately(h.machine.reloaded)
         || lately(sender.machine.reloaded)
-        || process.seen.roles.get(&id) != Some(&Role::Backup);
+        || process.seen.roles.get(&id) != Some(&role);
     let view = View::new(payload, version, mine.router.family).ok().filter(|_| !clash);
     let believed =
         view.map(|view| Believed { at: h.read(now), priority: view.priority(), interval: view.interval() });
-    Some((id, believed))
+    Some((id, vrid, v6, believed))
 }
 
 /// A frame that was long under way may still carry what its sender was configured with when it sent it.
@@ -170,7 +182,8 @@ fn signed_as(mine: &InstanceConfig, version: Version, payload: &[u8]) -> bool {
 /// A new configuration: what was believed before may count otherwise now.
 pub(super) fn forget_beliefs(world: &mut World, host: usize) {
     if let Some(process) = &mut world.hosts[host].process {
-        process.seen.believed.clear();
+        process.seen.heard.believed.clear();
+        process.seen.heard.lower.clear();
     }
 }
 
@@ -179,15 +192,26 @@ pub(super) fn no_early_takeover(world: &mut World, host: usize, event: &Event) -
     let h = &mut world.hosts[host];
     let now = h.machine.clock.read(world.now);
     if let Event::Priority { instance, .. } = event {
-        h.process.as_mut()?.seen.believed.remove(instance);
+        h.process.as_mut()?.seen.heard.believed.remove(instance);
         return None;
     }
     let Event::Role { instance, to, why, priority, .. } = event else { return None };
-    let believed = h.process.as_mut()?.seen.believed.remove(instance)?;
+    let seen = &mut h.process.as_mut()?.seen;
+    let first = seen.heard.first.remove(instance);
+    let believed = seen.heard.believed.remove(instance);
     let (Role::Master, Why::MasterDown { .. }) = (to, why) else { return None };
     let config = h.config.instances.get(instance)?;
+    if seen.thawed.as_ref().is_some_and(|thawed| thawed.slept.contains(instance)) {
+        let what = format!("{} slept for long, and takes over before it has listened", config.name);
+        return Some(("A11", what));
+    }
+    let believed = believed?;
     if believed.priority <= *priority && config.election.preempt {
-        return None;
+        let delay = config.election.preempt_delay;
+        let waited = first.map(|first| now.since(first)).filter(|waited| *waited < delay)?;
+        let silent = now.since(believed.at);
+        return (silent < believed.interval * u32::from(config.election.down_adverts))
+            .then(|| ("A5", format!("{} preempts after {waited:?}, not {delay:?}", config.name)));
     }
     let interval = match config.router.version {
         Version::V2 => config.election.interval,

@@ -9,19 +9,25 @@
 mod addresses;
 mod election;
 mod health;
+mod kernel;
 mod machine;
+mod parting;
 mod pools;
+mod telling;
 
 pub use addresses::{absent_hold_nothing, clients_are_served, kernel_follows_role, neighbours_follow};
 pub use addresses::{neighbours_know, sole_holder};
 pub use election::{believe, best_is_master, groups_agree, one_master};
-pub use health::pools_follow_servers;
+pub use health::{pools_follow_servers, runs_are_given_up};
+pub use kernel::{dump_is_believed, missing_addresses, reload_leaves_nothing};
 pub use machine::{actions_are_bounded, deadline_lies_ahead, second_tick_does_nothing};
+pub use parting::successor_heard;
 pub use pools::on_pick;
+pub use telling::{PUT_OFF, frame_handled, lower_heard};
 
 use super::world::World;
 use standfast_core::action::Action;
-use standfast_core::input::Input;
+use standfast_core::input::{Input, Order};
 use standfast_core::time::Time;
 use std::fmt;
 
@@ -89,7 +95,10 @@ pub const INVARIANTS: [(&str, &str); 27] = [
         "E3",
         "a dead server is out of its pool, and a living one in it, within the time that its check implies",
     ),
-    ("E4", "after a planned failover, clients find the new holder within the promised time"),
+    (
+        "E4",
+        "a planned failover makes before it breaks, and clients find the new holder within the promised time",
+    ),
     (
         "L1",
         "the address of a killed or frozen daemon is gone before a backup may take over, at most a second later",
@@ -113,21 +122,32 @@ pub fn on_action(world: &mut World, host: usize, action: &Action) {
         Action::Advertise { .. } => election::priority_in_range(world, host, action)
             .or_else(|| addresses::farewell_is_the_last_word(world, host, action))
             .or_else(|| addresses::leftovers_come_first(world, host))
-            .or_else(|| election::thawed_node_listens(world, host, action)),
-        Action::Announce { .. } => election::thawed_node_listens(world, host, action),
-        Action::Address { .. } => addresses::farewell_before_give_up(world, host, action),
+            .or_else(|| election::thawed_node_listens(world, host, action))
+            .or_else(|| telling::note_sent(world, host, action)),
+        Action::Announce { address, .. } => election::thawed_node_listens(world, host, action)
+            .or_else(|| telling::announced(world, host, *address)),
+        Action::Address { address, own: false, .. } => {
+            addresses::farewell_before_give_up(world, host, action)
+                .or_else(|| parting::make_before_break(world, host, *address))
+        }
+        Action::Address { own: true, .. } => addresses::farewell_before_give_up(world, host, action)
+            .or_else(|| kernel::lease_ends_in_time(world, host, action)),
         Action::Check { check, ticket, .. } => health::run_is_due(world, host, *check, *ticket),
         Action::Cancel { ticket } => health::run_is_cancelled(world, host, *ticket),
         Action::Listen { frontend, open: false, .. } => machine::frontend_stays_open(world, frontend),
         Action::Publish { pool, view } => pools::drained_take_nothing(world, host, *pool, view.as_deref()),
         Action::Event(event) => election::no_early_takeover(world, host, event)
             .or_else(|| health::verdict_is_exact(world, host, event))
-            .or_else(|| addresses::note_adopted(world, host, event)),
+            .or_else(|| addresses::note_adopted(world, host, event))
+            .or_else(|| kernel::somebody_took_it(world, host, event))
+            .or_else(|| telling::forget_lower(world, host, event))
+            .or_else(|| telling::last_word_fits(world, host, event))
+            .or_else(|| parting::role(world, host, event)),
+        Action::Stopped => parting::stopped_leaves_nothing(world, host),
         Action::Listen { open: true, .. }
         | Action::Receive { .. }
         | Action::Script { .. }
-        | Action::Tell { .. }
-        | Action::Stopped => None,
+        | Action::Tell { .. } => None,
     };
     let broken = broken.or_else(|| machine::empty_reload(world, host, action));
     if let Some((name, what)) = broken {
@@ -144,13 +164,19 @@ pub fn on_input(world: &mut World, host: usize, input: &Input<'_>) {
         Input::Kernel(notice) => addresses::note_leftovers(world, host, notice),
         Input::Configure(new) => {
             election::forget_beliefs(world, host);
+            parting::forget(world, host);
             pools::note_reload(world, host, new);
             health::schedule_moves(world, host, new)
         }
-        Input::Order(order) => pools::note_order(world, host, order),
-        Input::Tick | Input::Packet { .. } | Input::Observed { .. } | Input::Done { .. } | Input::Stop => {
-            None
+        Input::Order(order) => {
+            if let Order::Rejoin(_) = order {
+                parting::forget(world, host);
+            }
+            pools::note_order(world, host, order)
         }
+        Input::Done { ticket, result } => kernel::note_answer(world, host, *ticket, result.is_ok()),
+        Input::Tick => telling::lower_is_answered(world, host),
+        Input::Packet { .. } | Input::Observed { .. } | Input::Stop => None,
     };
     if let Some(process) = &mut world.hosts[host].process {
         process.seen.pace.ticking = matches!(input, Input::Tick);
