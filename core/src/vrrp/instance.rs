@@ -8,6 +8,7 @@ use super::address::{Hold, Told};
 use super::announce::Announcing;
 use super::election::{self, FAREWELL, OWNER};
 use super::leave::Leaving;
+use super::links::Dump;
 use super::priority::Fault;
 use super::receive::Complaints;
 use super::status::{AddressStatus, Counters, MasterStatus, PriorityStatus, RouterStatus};
@@ -349,6 +350,11 @@ impl Instance {
         }
         self.arm_retry(desk);
         lost
+    }
+
+    /// The addresses that the kernel once granted and that a whole dump does not name.
+    pub(super) fn missing_from(&mut self, dump: &Dump) -> Vec<(Interface, IpNet)> {
+        self.holds.iter_mut().filter_map(|hold| hold.missing_from(dump)).collect()
     }
 
     /// A link is gone, and all addresses with it.

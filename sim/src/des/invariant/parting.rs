@@ -63,10 +63,16 @@ pub(super) fn role(world: &mut World, host: usize, event: &Event) -> Broken {
 /// Remembers when a parting node first heard its successor.
 pub fn successor_heard(world: &mut World, host: usize, frame: &Frame) {
     let Body::Advert { to, payload, .. } = &frame.body else { return };
+    if world.hosts[host].process.as_ref().is_none_or(|process| process.seen.farewells.parting.is_empty()) {
+        return;
+    }
     let (Some(vrid), Some(priority)) = (payload.get(1), payload.get(2)) else { return };
     let now = world.hosts[host].read(world.now);
     let reloaded = |of: usize| world.hosts[of].machine.reloaded.is_some_and(|at| at > Time::ZERO);
     // Whose configuration was changed may not be understood.
+    if frame.sender == host {
+        return; // an echo
+    }
     let unsure = frame.sender >= world.hosts.len() || reloaded(frame.sender) || reloaded(host);
     let h = &mut world.hosts[host];
     let Some((id, _, _)) = h.by_vrid(*vrid, to.is_ipv6()) else { return };
