@@ -125,9 +125,7 @@ impl World {
                 }
                 // A changed copy must be refused; a forgery may be believed.
                 if frame.honest || frame.sender >= self.lan.ports() {
-                    invariant::believe(self, to, frame);
-                    invariant::successor_heard(self, to, frame);
-                    invariant::lower_heard(self, to, frame);
+                    invariant::on_advert(self, to, frame);
                 }
                 let payload = Cow::Borrowed(&payload[..]);
                 self.feed(to, Input::Packet { on, from: *from, to: *at, hops: *hops, payload });

@@ -265,6 +265,10 @@ pub struct DataPlane {
     pub picker: Picker,
     /// Picks since this view came, by server; no more than [`super::traffic::WINDOW`] rounds.
     pub picks: Vec<u32>,
+    /// The last connection went to a backup.
+    pub by_backup: bool,
+    /// The picker of whole connections, whose tries do not count as picks.
+    pub sessions: Picker,
 }
 
 /// What a process did since it was thawed from a long pause.

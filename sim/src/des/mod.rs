@@ -10,6 +10,7 @@ pub mod client;
 pub mod clock;
 mod connection;
 mod drill;
+mod exchange;
 pub mod fault;
 mod feed;
 mod frames;

@@ -79,6 +79,7 @@ impl World {
             slept.into_iter().filter(|id| process.seen.roles.get(id) == Some(&Role::Backup)).collect();
         process.seen.thawed = Some(Thawed { adverts: BTreeMap::new(), stale, slept });
         process.seen.heard.lower.clear();
+        process.seen.farewells.parting.clear();
         if taken {
             self.mark(Mark::PauseAcrossTakeover);
         }

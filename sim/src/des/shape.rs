@@ -61,6 +61,8 @@ pub struct BalanceShape {
     pub rise: u32,
     /// Weights 1, 2, 3, 1, ... instead of 1.
     pub mixed: bool,
+    /// So many of the last servers are backups; the first one never is.
+    pub backups: usize,
 }
 
 impl BalanceShape {
@@ -136,6 +138,7 @@ impl BalanceShape {
             fall: one_of(rng, &[1, 2, 3, 3]),
             rise: one_of(rng, &[1, 2, 2, 3]),
             mixed: rng.chance(400),
+            backups: one_of(rng, &[0, 0, 0, 1, 1, 2]),
         }
     }
 }
@@ -223,7 +226,7 @@ impl Shape {
             group: false,
             script: Some(ScriptShape { weight: -60, interval: second, fall: 2, rise: 2 }),
             servers: 3,
-            balance: BalanceShape { interval: SERVER_INTERVAL, fall: 3, rise: 2, mixed: false },
+            balance: BalanceShape { interval: SERVER_INTERVAL, fall: 3, rise: 2, mixed: false, backups: 0 },
         }
     }
 
@@ -271,7 +274,7 @@ impl Shape {
                 name,
                 address: server_address(nth),
                 weight: if self.balance.mixed { u16::try_from(1 + nth % 3).unwrap_or(1) } else { 1 },
-                backup: false,
+                backup: nth > 0 && nth + self.balance.backups >= self.servers,
                 disabled: false,
                 check: Some(check),
                 shutdown_when_down: false,

@@ -42,6 +42,8 @@ impl World {
             view: view.clone(),
             picker: Picker::new(),
             picks: Vec::new(),
+            by_backup: false,
+            sessions: Picker::new(),
         });
         if plane.view.version != view.version {
             plane.picks.clear();
@@ -59,6 +61,7 @@ impl World {
         let pools: Vec<PoolId> = process.seen.traffic.keys().copied().collect();
         for pool in pools {
             let last = (0..BURST).filter_map(|_| self.pick(host, pool)).last();
+            self.exchange(host, pool);
             if let Some((server, address)) = last {
                 self.observe(host, pool, server, address);
             }
@@ -78,8 +81,15 @@ impl World {
         {
             plane.picks.push(u32::try_from(at).unwrap_or(u32::MAX));
         }
-        let server =
-            picked.and_then(|at| plane.view.servers.get(at)).map(|server| (server.id, server.address));
+        let server = picked.and_then(|at| plane.view.servers.get(at));
+        if let Some(server) = server {
+            let before = std::mem::replace(&mut plane.by_backup, server.backup);
+            let mark = if server.backup { Mark::ServedByBackup } else { Mark::BackFromBackup };
+            if before != server.backup {
+                self.watch.marks.insert(mark);
+            }
+        }
+        let server = server.map(|server| (server.id, server.address));
         invariant::on_pick(self, host, pool, picked);
         server
     }

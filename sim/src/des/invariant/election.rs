@@ -118,10 +118,33 @@ pub(super) fn thawed_node_listens(world: &mut World, host: usize, action: &Actio
     thawed.stale.contains(&id).then(|| ("A11", format!("announces {action:?} before it listens")))
 }
 
-/// Remembers an advertisement that a backup must believe: intact, from a member whose configuration does not clash.
-/// Any other one may have been believed or not, so that nothing is known from then on.
-pub fn believe(world: &mut World, host: usize, frame: &Frame) {
-    let Some((id, _, _, believed)) = heard(world, host, frame, Role::Backup) else { return };
+/// An advertisement that has reached a process, and what an observer knows of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrived {
+    /// The virtual router that it speaks of.
+    pub(super) id: InstanceId,
+    /// Its VRID.
+    pub(super) vrid: u8,
+    /// It is of IPv6.
+    pub(super) v6: bool,
+    /// The role that the process has told last.
+    pub(super) role: Option<Role>,
+    /// What it says, when it must be believed: intact, from a member whose configuration does not clash.
+    pub(super) sure: Option<Believed>,
+}
+
+/// Remembers what an advertisement obliges a process to.
+pub fn on_advert(world: &mut World, host: usize, frame: &Frame) {
+    let Some(arrived) = arrived(world, host, frame) else { return };
+    believe(world, host, &arrived);
+    super::telling::lower_heard(world, host, &arrived);
+    super::parting::successor_heard(world, host, frame, arrived.id);
+}
+
+/// Remembers an advertisement that a backup must believe. Any other one may have been believed or not, so that nothing
+/// is known from then on.
+fn believe(world: &mut World, host: usize, arrived: &Arrived) {
+    let id = arrived.id;
     let now = world.hosts[host].read(world.now);
     let delayed = |config: &std::sync::Arc<InstanceConfig>| !config.election.preempt_delay.is_zero();
     let delayed = world.hosts[host].config.instances.get(&id).is_some_and(delayed);
@@ -130,19 +153,15 @@ pub fn believe(world: &mut World, host: usize, frame: &Frame) {
         process.seen.heard.first.entry(id).or_insert(now);
     }
     let last = process.seen.heard.believed.remove(&id).map_or(0, |last| last.priority);
+    let believed = arrived.sure.filter(|_| arrived.role == Some(Role::Backup));
     // A lower one may be passed over, so that an older and higher one decides.
     if let Some(believed) = believed.filter(|believed| believed.priority >= last.max(1)) {
         process.seen.heard.believed.insert(id, believed);
     }
 }
 
-/// The virtual router that `frame` speaks of, its VRID and family, and what somebody in `role` must believe of it.
-pub(super) fn heard(
-    world: &World,
-    host: usize,
-    frame: &Frame,
-    role: Role,
-) -> Option<(InstanceId, u8, bool, Option<Believed>)> {
+/// The virtual router that `frame` speaks of, and what an observer knows of it.
+fn arrived(world: &World, host: usize, frame: &Frame) -> Option<Arrived> {
     let Body::Advert { to, payload, .. } = &frame.body else { return None };
     let now = world.now;
     let h = &world.hosts[host];
@@ -150,20 +169,21 @@ pub(super) fn heard(
     let (vrid, v6) = (*payload.get(1)?, to.is_ipv6());
     let (id, _, version) = h.by_vrid(vrid, v6)?;
     let mine = h.config.instances.get(&id)?;
+    let role = process.seen.roles.get(&id).copied();
+    let unsure = Arrived { id, vrid, v6, role, sure: None };
     let lately = |at: Option<Time>| at.is_some_and(|at| now.since(at) <= LATELY);
     let sender = world.hosts.get(frame.sender).filter(|_| frame.honest);
     let theirs = sender.and_then(|sender| sender.instance(&RouterKey::of(mine)));
-    let (Some(sender), Some((_, theirs))) = (sender, theirs) else { return Some((id, vrid, v6, None)) };
+    let (Some(sender), Some((_, theirs))) = (sender, theirs) else { return Some(unsure) };
     let clash = theirs.authentication != mine.authentication
         || !signed_as(mine, version, payload)
         || (version == Version::V2 && theirs.election.interval != mine.election.interval)
         || lately(h.machine.reloaded)
-        || lately(sender.machine.reloaded)
-        || process.seen.roles.get(&id) != Some(&role);
+        || lately(sender.machine.reloaded);
     let view = View::new(payload, version, mine.router.family).ok().filter(|_| !clash);
-    let believed =
+    let sure =
         view.map(|view| Believed { at: h.read(now), priority: view.priority(), interval: view.interval() });
-    Some((id, vrid, v6, believed))
+    Some(Arrived { sure, ..unsure })
 }
 
 /// A frame that was long under way may still carry what its sender was configured with when it sent it.

@@ -4,13 +4,14 @@
 //! Looked at when a node tells of its role, gives an address up, or says that it has stopped.
 
 use super::Broken;
-use crate::des::host::Parting;
+use crate::des::host::{Parting, Process};
 use crate::des::lan::{Body, Frame};
 use crate::des::shape::RouterKey;
 use crate::des::world::World;
 use ipnet::IpNet;
 use standfast_core::config::model::Family;
 use standfast_core::event::{Event, Role, Why};
+use standfast_core::id::InstanceId;
 use standfast_core::time::Time;
 use standfast_core::vrrp::election::skew;
 use standfast_core::vrrp::{HANDOVER_GRACE, LEAVE_AT_MOST};
@@ -61,26 +62,23 @@ pub(super) fn role(world: &mut World, host: usize, event: &Event) -> Broken {
 }
 
 /// Remembers when a parting node first heard its successor.
-pub fn successor_heard(world: &mut World, host: usize, frame: &Frame) {
-    let Body::Advert { to, payload, .. } = &frame.body else { return };
-    if world.hosts[host].process.as_ref().is_none_or(|process| process.seen.farewells.parting.is_empty()) {
+pub(super) fn successor_heard(world: &mut World, host: usize, frame: &Frame, id: InstanceId) {
+    let is_parting = |process: &Process| process.seen.farewells.parting.contains_key(&id);
+    let Body::Advert { payload, .. } = &frame.body else { return };
+    // An echo is no successor.
+    if frame.sender == host || !world.hosts[host].process.as_ref().is_some_and(is_parting) {
         return;
     }
-    let (Some(vrid), Some(priority)) = (payload.get(1), payload.get(2)) else { return };
     let now = world.hosts[host].read(world.now);
     let reloaded = |of: usize| world.hosts[of].machine.reloaded.is_some_and(|at| at > Time::ZERO);
     // Whose configuration was changed may not be understood.
-    if frame.sender == host {
-        return; // an echo
-    }
     let unsure = frame.sender >= world.hosts.len() || reloaded(frame.sender) || reloaded(host);
-    let h = &mut world.hosts[host];
-    let Some((id, _, _)) = h.by_vrid(*vrid, to.is_ipv6()) else { return };
-    let frozen = h.awake().is_none();
-    let Some(process) = &mut h.process else { return };
-    if unsure || frozen {
+    let Some(process) = &mut world.hosts[host].process else { return };
+    if unsure {
         process.seen.farewells.parting.remove(&id);
-    } else if let Some(parting) = process.seen.farewells.parting.get_mut(&id).filter(|_| *priority != 0) {
+    } else if let Some(parting) =
+        process.seen.farewells.parting.get_mut(&id).filter(|_| payload.get(2) != Some(&0))
+    {
         parting.heard.get_or_insert(now);
     }
 }

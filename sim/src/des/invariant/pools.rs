@@ -1,4 +1,4 @@
-//! Pools and pickers: A15, A17, A18.
+//! Pools and pickers: A15, A16, A17, A18.
 
 use super::Broken;
 use super::health::disturb;
@@ -16,7 +16,9 @@ fn takes(server: &ServerView) -> bool {
 
 /// A15 and A17 at each connection.
 pub fn on_pick(world: &mut World, host: usize, pool: PoolId, picked: Option<usize>) {
-    let broken = usable_is_picked(world, host, pool, picked).or_else(|| shares_are_exact(world, host, pool));
+    let broken = usable_is_picked(world, host, pool, picked)
+        .or_else(|| backups_step_in(world, host, pool, picked))
+        .or_else(|| shares_are_exact(world, host, pool));
     if let Some((name, what)) = broken {
         world.fail(name, format!("n{}: {what}", host + 1));
     }
@@ -32,6 +34,26 @@ fn usable_is_picked(world: &World, host: usize, pool: PoolId, picked: Option<usi
             Some(("A15", format!("{pool}: gives a connection to {server:?}")))
         }
         None | Some(_) => None,
+    }
+}
+
+/// A16: backups serve while no active server is usable, the first of them, and only then.
+fn backups_step_in(world: &World, host: usize, pool: PoolId, picked: Option<usize>) -> Broken {
+    let plane = world.hosts[host].process.as_ref()?.seen.traffic.get(&pool)?;
+    let servers = &plane.view.servers;
+    let server = servers.get(picked?)?;
+    let active = servers.iter().find(|server| takes(server) && !server.backup);
+    match active {
+        Some(active) if server.backup => {
+            let what = format!("{pool}: backup {} serves, although {} is usable", server.name, active.name);
+            Some(("A16", what))
+        }
+        None if !plane.view.all_backups => {
+            let first = servers.iter().find(|server| takes(server))?;
+            (first.id != server.id)
+                .then(|| ("A16", format!("{pool}: backup {} serves, not {}", server.name, first.name)))
+        }
+        Some(_) | None => None,
     }
 }
 

@@ -5,9 +5,8 @@
 
 use super::Broken;
 use super::addresses::holder_of;
-use super::election::{advert, heard};
+use super::election::{Arrived, advert};
 use crate::des::host::Believed;
-use crate::des::lan::Frame;
 use crate::des::world::World;
 use standfast_core::action::Action;
 use standfast_core::config::model::Version;
@@ -39,8 +38,8 @@ pub(super) fn note_sent(world: &mut World, host: usize, action: &Action) -> Brok
 }
 
 /// Remembers a lower advertisement that a master must answer, and the interval of whatever is being handled.
-pub fn lower_heard(world: &mut World, host: usize, frame: &Frame) {
-    let Some((id, vrid, v6, Some(theirs))) = heard(world, host, frame, Role::Master) else { return };
+pub(super) fn lower_heard(world: &mut World, host: usize, arrived: &Arrived) {
+    let Arrived { id, vrid, v6, role: Some(Role::Master), sure: Some(theirs) } = *arrived else { return };
     let now = world.hosts[host].read(world.now);
     let h = &mut world.hosts[host];
     let Some(config) = h.config.instances.get(&id) else { return };

@@ -1,0 +1,69 @@
+//! Whole connections: A19. From what an exchange came to, and the view that it was given.
+//!
+//! Where the policy of tries leaves a choice (who is tried next) only its bounds are judged, never the choice itself.
+
+use super::Broken;
+use standfast_core::balance::view::{PoolView, ServerView};
+use standfast_core::config::model::Redispatch;
+use standfast_core::id::ServerId;
+use standfast_core::session::{Event, Report, Side, Step};
+
+/// What an exchange came to.
+#[derive(Debug, Default)]
+pub struct Exchanged {
+    /// What was fed, and what the session said to it.
+    pub steps: Vec<(Event, Step)>,
+    /// Who was tried.
+    pub tries: Vec<ServerId>,
+    /// To whom an end was passed on.
+    pub ended: Vec<Side>,
+    /// How many times it ended.
+    pub finished: u32,
+    /// Its own account.
+    pub report: Option<Report>,
+}
+
+fn takes(server: &ServerView) -> bool {
+    server.usable && server.weight > 0
+}
+
+/// A19: a connection ends once; it is refused only when nobody is usable or all tries have failed, each at another server
+/// while there is one; and once open, all octets arrive and each end is passed on.
+#[must_use]
+pub fn exchange_is_whole(view: &PoolView, seen: &Exchanged) -> Broken {
+    let (tries, most) =
+        (seen.tries.len(), usize::try_from(view.retries).unwrap_or(usize::MAX).saturating_add(1));
+    let broken = |what: String| Some(("A19", format!("{}: {what}", view.name)));
+    if seen.finished != 1 {
+        return broken(format!("a connection has ended {} times, after {:?}", seen.finished, seen.steps));
+    }
+    if tries > most {
+        return broken(format!("{tries} tries, at most {most} are allowed"));
+    }
+    let open = seen.steps.iter().any(|(_, step)| *step == Step::Relay);
+    let usable = view.servers.iter().filter(|server| takes(server)).count();
+    if !open && usable > 0 && tries < most {
+        return broken(format!("gives up after {tries} of {most} tries"));
+    }
+    let others = view.servers.iter().filter(|server| takes(server) && !server.backup).count() > 1;
+    let same = seen.tries.windows(2).find(|pair| pair[0] == pair[1]);
+    if let Some(pair) = same.filter(|_| others && view.redispatch != Redispatch::Never) {
+        return broken(format!("tries {} again, although another server is usable", pair[0]));
+    }
+    if !open {
+        return None;
+    }
+    if seen.ended != [Side::Server] {
+        return broken(format!("the client's end was passed on to {:?}", seen.ended));
+    }
+    let report = seen.report.as_ref()?;
+    let octets = |of: fn(&Event) -> usize| {
+        u64::try_from(seen.steps.iter().map(|(event, _)| of(event)).sum::<usize>()).unwrap_or(u64::MAX)
+    };
+    let moved = (
+        octets(|event| if let Event::Read(Side::Client, octets) = event { *octets } else { 0 }),
+        octets(|event| if let Event::Wrote(Side::Client, octets) = event { *octets } else { 0 }),
+    );
+    let counted = (report.from_client, report.to_client);
+    (counted != moved).then(|| ("A19", format!("{}: counts {counted:?} octets, not {moved:?}", view.name)))
+}
