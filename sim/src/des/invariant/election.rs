@@ -199,6 +199,16 @@ fn signed_as(mine: &InstanceConfig, version: Version, payload: &[u8]) -> bool {
     password && interval == Some(mine.election.interval)
 }
 
+/// What waited for a frozen process is heard when it is read.
+pub(super) fn read_after_a_freeze(world: &mut World, host: usize, payload: &[u8], v6: bool) -> Broken {
+    let h = &mut world.hosts[host];
+    h.process.as_ref()?.seen.thawed.as_ref()?;
+    let now = h.read(world.now);
+    let (id, _, _) = h.by_vrid(*payload.get(1)?, v6)?;
+    h.process.as_mut()?.seen.heard.first.entry(id).or_insert(now);
+    None
+}
+
 /// A new configuration: what was believed before may count otherwise now.
 pub(super) fn forget_beliefs(world: &mut World, host: usize) {
     if let Some(process) = &mut world.hosts[host].process {
