@@ -269,6 +269,8 @@ pub struct DataPlane {
     pub by_backup: bool,
     /// The picker of whole connections, whose tries do not count as picks.
     pub sessions: Picker,
+    /// To whom a sample of clients goes by this view, where that follows from their addresses.
+    pub sample: Vec<Option<ServerId>>,
 }
 
 /// What a process did since it was thawed from a long pause.

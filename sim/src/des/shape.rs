@@ -7,9 +7,10 @@ pub use super::tweak::{RouterKey, Tweak, routers};
 use ipnet::IpNet;
 use standfast_core::action::AddressOptions;
 use standfast_core::config::model::{
-    AnnounceConfig, Authentication, Bind, CheckConfig, Command, Config, Counter, Destination, ElectionConfig,
-    Family, FrontendConfig, GroupConfig, InstanceConfig, NotifyConfig, Peer, PoolConfig, Probe, Redispatch,
-    RouterConfig, Schedule, ServerConfig, Tracked, Tracker, TransportConfig, Version, VirtualAddress,
+    Algorithm, AnnounceConfig, Authentication, Bind, CheckConfig, Command, Config, Counter, Destination,
+    ElectionConfig, Family, FrontendConfig, GroupConfig, HashType, InstanceConfig, NotifyConfig, Peer,
+    PoolConfig, Probe, Redispatch, RouterConfig, Schedule, ServerConfig, Tracked, Tracker, TransportConfig,
+    Version, VirtualAddress,
 };
 use standfast_core::config::names::{Kind, Names};
 use standfast_core::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
@@ -63,6 +64,8 @@ pub struct BalanceShape {
     pub mixed: bool,
     /// So many of the last servers are backups; the first one never is.
     pub backups: usize,
+    /// Who gets the next connection.
+    pub algorithm: Algorithm,
 }
 
 impl BalanceShape {
@@ -131,6 +134,18 @@ impl ScriptShape {
     }
 }
 
+/// Round robin more often than the others: it is what configurations say.
+const ALGORITHMS: [Algorithm; 8] = [
+    Algorithm::RoundRobin,
+    Algorithm::RoundRobin,
+    Algorithm::RoundRobin,
+    Algorithm::StaticRr,
+    Algorithm::LeastConn,
+    Algorithm::Source(HashType::MapBased),
+    Algorithm::Source(HashType::Consistent),
+    Algorithm::Random { draws: 2 },
+];
+
 impl BalanceShape {
     fn draw(rng: &mut Rng, slowest: Duration) -> BalanceShape {
         BalanceShape {
@@ -139,6 +154,7 @@ impl BalanceShape {
             rise: one_of(rng, &[1, 2, 2, 3]),
             mixed: rng.chance(400),
             backups: one_of(rng, &[0, 0, 0, 1, 1, 2]),
+            algorithm: one_of(rng, &ALGORITHMS),
         }
     }
 }
@@ -226,7 +242,14 @@ impl Shape {
             group: false,
             script: Some(ScriptShape { weight: -60, interval: second, fall: 2, rise: 2 }),
             servers: 3,
-            balance: BalanceShape { interval: SERVER_INTERVAL, fall: 3, rise: 2, mixed: false, backups: 0 },
+            balance: BalanceShape {
+                interval: SERVER_INTERVAL,
+                fall: 3,
+                rise: 2,
+                mixed: false,
+                backups: 0,
+                algorithm: Algorithm::RoundRobin,
+            },
         }
     }
 
@@ -283,7 +306,7 @@ impl Shape {
         let pool_config = PoolConfig {
             id: pool,
             name: "apiserver".into(),
-            algorithm: Default::default(),
+            algorithm: self.balance.algorithm,
             all_backups: false,
             servers,
             retries: 3,

@@ -9,17 +9,35 @@ use super::marks::Mark;
 use super::queue::Event;
 use super::world::World;
 use standfast_core::balance::pick::{Ask, Picker};
+use standfast_core::balance::view::PoolView;
+use standfast_core::config::model::{Algorithm, HashType};
 use standfast_core::id::{PoolId, ServerId};
 use standfast_core::input::{Admin, Input, Order, Tally};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// The longest way of a view from the core to the workers.
 const SPREAD: Duration = Duration::from_millis(5);
 /// Connections of a burst.
 const BURST: usize = 48;
+/// Clients of a sample.
+const CLIENTS: u8 = 48;
 /// Picks that are remembered of a view.
 pub const WINDOW: usize = 512;
+
+/// To whom a sample of clients goes, where only their address and the view decide.
+fn sample(view: &PoolView) -> Vec<Option<ServerId>> {
+    if view.algorithm != Algorithm::Source(HashType::Consistent) {
+        return Vec::new();
+    }
+    let mut picker = Picker::new();
+    let mut pick = |last| {
+        let client = Some(IpAddr::from([198, 51, 100, last]));
+        let at = picker.pick(view, &Ask { client, ..Ask::anybody() })?;
+        view.servers.get(at).map(|server| server.id)
+    };
+    (0..CLIENTS).map(&mut pick).collect()
+}
 
 impl World {
     /// A view was published: it reaches the data plane a little later.
@@ -44,11 +62,20 @@ impl World {
             picks: Vec::new(),
             by_backup: false,
             sessions: Picker::new(),
+            sample: Vec::new(),
         });
-        if plane.view.version != view.version {
-            plane.picks.clear();
+        let old = std::mem::replace(&mut plane.view, view);
+        if plane.view.version == old.version && !plane.sample.is_empty() {
+            return;
         }
-        plane.view = view;
+        plane.picks.clear();
+        let sample = sample(&plane.view);
+        let before = std::mem::replace(&mut plane.sample, sample);
+        let new = plane.view.clone();
+        let moved = invariant::keys_stay(&old, &new, &before, &plane.sample);
+        if let Some((name, what)) = moved {
+            self.fail(name, format!("n{}: {what}", host + 1));
+        }
     }
 
     /// A burst of connections reaches `host`.

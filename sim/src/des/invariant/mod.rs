@@ -22,7 +22,7 @@ pub use election::{best_is_master, groups_agree, on_advert, one_master};
 pub use health::{pools_follow_servers, runs_are_given_up};
 pub use kernel::{dump_is_believed, missing_addresses, reload_leaves_nothing};
 pub use machine::{actions_are_bounded, deadline_lies_ahead, second_tick_does_nothing};
-pub use pools::on_pick;
+pub use pools::{keys_stay, on_pick};
 pub use sessions::{Exchanged, exchange_is_whole};
 pub use telling::{PUT_OFF, frame_handled};
 
@@ -91,7 +91,11 @@ pub const INVARIANTS: [(&str, &str); 30] = [
     ),
     ("A15", "no connection is given to an unusable server while the view has a usable one"),
     ("A16", "backups serve while no active server is usable, and only then"),
-    ("A17", "over whole rounds of a stable view every server gets exactly its weight's share"),
+    (
+        "A17",
+        "over whole rounds of a stable view every server gets exactly its weight's share; with consistent hashing a client \
+         moves only from or to a server that has changed",
+    ),
     ("A18", "a server that an operator drains takes no new connection"),
     (
         "A19",

@@ -5,7 +5,7 @@ use super::health::disturb;
 use crate::des::traffic::WINDOW;
 use crate::des::world::World;
 use standfast_core::balance::view::{PoolView, ServerView};
-use standfast_core::config::model::Config;
+use standfast_core::config::model::{Algorithm, Config};
 use standfast_core::id::{PoolId, ServerId};
 use standfast_core::input::{Admin, Order};
 use std::collections::BTreeSet;
@@ -66,7 +66,13 @@ fn shares_are_exact(world: &World, host: usize, pool: PoolId) -> Broken {
     };
     let round: usize = plane.view.servers.iter().map(share).sum();
     let picks = &plane.picks;
-    if round == 0 || picks.len() < round * 3 || picks.len() == WINDOW || !picks.len().is_multiple_of(round) {
+    let turns = matches!(plane.view.algorithm, Algorithm::RoundRobin | Algorithm::StaticRr);
+    if !turns
+        || round == 0
+        || picks.len() < round * 3
+        || picks.len() == WINDOW
+        || !picks.len().is_multiple_of(round)
+    {
         return None;
     }
     let last = &picks[picks.len() - round..];
@@ -78,6 +84,25 @@ fn shares_are_exact(world: &World, host: usize, pool: PoolId) -> Broken {
         }
     }
     None
+}
+
+/// A17: with consistent hashing a client changes its server only when that one, or its new one, has changed.
+#[must_use]
+pub fn keys_stay(
+    old: &PoolView,
+    new: &PoolView,
+    before: &[Option<ServerId>],
+    after: &[Option<ServerId>],
+) -> Broken {
+    let weight = |view: &PoolView, id: ServerId| {
+        let active = view.servers.iter().any(|server| takes(server) && !server.backup);
+        let part = |server: &&ServerView| takes(server) && server.backup != active;
+        view.servers.iter().filter(part).find(|server| server.id == id).map(|server| server.weight)
+    };
+    let unchanged = |id: ServerId| weight(old, id).is_some() && weight(old, id) == weight(new, id);
+    let pairs = before.iter().zip(after).filter_map(|(before, after)| Some(((*before)?, (*after)?)));
+    let (from, to) = pairs.into_iter().find(|(from, to)| from != to && unchanged(*from) && unchanged(*to))?;
+    Some(("A17", format!("{}: a client moves from {from} to {to}, and neither has changed", new.name)))
 }
 
 /// Remembers what an operator ordered.

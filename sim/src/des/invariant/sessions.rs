@@ -47,8 +47,12 @@ pub fn exchange_is_whole(view: &PoolView, seen: &Exchanged) -> Broken {
     }
     let others = view.servers.iter().filter(|server| takes(server) && !server.backup).count() > 1;
     let same = seen.tries.windows(2).find(|pair| pair[0] == pair[1]);
-    if let Some(pair) = same.filter(|_| others && view.redispatch != Redispatch::Never) {
+    let elsewhere = others && view.redispatch != Redispatch::Never;
+    if let Some(pair) = same.filter(|_| elsewhere && view.algorithm.takes_turns()) {
         return broken(format!("tries {} again, although another server is usable", pair[0]));
+    }
+    if elsewhere && tries == most && most > 1 && seen.tries[most - 2] == seen.tries[most - 1] {
+        return broken(format!("spends its last try on {}, too", seen.tries[most - 1]));
     }
     if !open {
         return None;
