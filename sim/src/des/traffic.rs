@@ -65,10 +65,9 @@ impl World {
             sample: Vec::new(),
         });
         let old = std::mem::replace(&mut plane.view, view);
-        if plane.view.version == old.version && !plane.sample.is_empty() {
-            return;
+        if plane.view.version != old.version {
+            plane.picks.clear();
         }
-        plane.picks.clear();
         let sample = sample(&plane.view);
         let before = std::mem::replace(&mut plane.sample, sample);
         let new = plane.view.clone();

@@ -47,9 +47,7 @@ pub(super) fn lower_heard(world: &mut World, host: usize, arrived: &Arrived) {
     process.seen.heard.interval = Some(theirs.interval);
     let mine = process.seen.farewells.sent.get(&(vrid, v6)).map_or(0, |sent| sent.priority);
     let granted = |address| {
-        let of = |(of, _): &&(_, ipnet::IpNet)| *of == address;
-        let mut asked = process.seen.asked.iter().filter(|(at, _)| of(&&(at.1, at.1)));
-        asked.any(|(_, asked)| asked.own && asked.granted)
+        process.seen.asked.iter().any(|((_, of), asked)| *of == address && asked.own && asked.granted)
     };
     let whole = config.addresses.iter().all(|held| granted(held.address));
     if (1..mine).contains(&theirs.priority) && whole && !process.stopping {
