@@ -70,8 +70,8 @@ pub struct Machine {
     pub tweak: Option<Tweak>,
     /// Interfaces that have another number now than at first.
     pub numbers: BTreeMap<Interface, Interface>,
-    /// Something else than the requests of its present daemon has taken an address away.
-    pub taken: bool,
+    /// Addresses that something else than the requests of its present daemon has taken away.
+    pub taken: BTreeSet<IpNet>,
     /// Its kernel has refused requests, or has not answered some.
     pub unwilling: bool,
 }
@@ -88,7 +88,7 @@ impl Machine {
             reloaded: None,
             tweak: None,
             numbers: BTreeMap::new(),
-            taken: false,
+            taken: BTreeSet::new(),
             unwilling: false,
         }
     }
@@ -176,10 +176,12 @@ pub struct Asked {
 pub struct Heard {
     /// The last advertisement that a backup must have believed.
     pub believed: BTreeMap<InstanceId, Believed>,
-    /// The first one since it became backup, where preemption is delayed.
-    pub first: BTreeMap<InstanceId, Time>,
+    /// Since when it is backup.
+    pub backup: BTreeMap<InstanceId, Time>,
     /// The first lower one that a master has not answered by an announcement yet.
     pub lower: BTreeMap<InstanceId, Time>,
+    /// When a backup began to listen, after a start or a fault.
+    pub since: BTreeMap<InstanceId, Time>,
     /// The interval that the frame names which is being handled.
     pub interval: Option<Duration>,
 }

@@ -18,6 +18,8 @@ use std::time::Duration;
 const EARLY: Duration = Duration::from_millis(70);
 /// A lifetime's end varies by so much.
 const GRAIN: Duration = Duration::from_millis(320);
+/// A notice of a slow kernel is read so late at most, in nanoseconds: less than a daemon waits for those of its own doing.
+const LATE_NOTICE: u64 = 500_000_000;
 /// A notice needs this time at least.
 const PROMPT: Duration = Duration::from_micros(50);
 /// The latest that an address outlives its lifetime.
@@ -110,7 +112,7 @@ impl Kernel {
     /// that caused it may come before or after it.
     pub fn notice_turn(&mut self, now: Time, apply: Duration) -> Time {
         let span = u64::try_from(apply.as_nanos()).unwrap_or(u64::MAX);
-        let span = if self.mood.slow > 0 { span.saturating_mul(20) } else { span };
+        let span = if self.mood.slow > 0 { LATE_NOTICE } else { span };
         let at = now + PROMPT + Duration::from_nanos(self.rng.below(span.max(1)));
         self.said_until = self.said_until.max(at);
         self.said_until

@@ -6,6 +6,7 @@
 //! checks pass, `invariant` judges, `shrink` makes a failing plan small, `scenario` runs scripted stories.
 
 pub mod adversary;
+mod checked;
 pub mod client;
 pub mod clock;
 mod connection;

@@ -316,7 +316,7 @@ impl World {
             self.addresses_changed(host);
         }
         if self.hosts[host].generation != generation {
-            self.hosts[host].machine.taken = true; // by what a predecessor asked for
+            self.hosts[host].machine.taken.insert(request.address); // by what a predecessor asked for
             return;
         }
         if let Some(notice) = notice {
@@ -342,7 +342,7 @@ impl World {
             return;
         }
         self.trace.say(self.now, Some(host), format_args!("the kernel ends {address}"));
-        self.hosts[host].machine.taken = true;
+        self.hosts[host].machine.taken.insert(address);
         if let Some(notice) = self.hosts[host].kernel.take_away(on, address) {
             self.addresses_changed(host);
             self.notify(host, notice);

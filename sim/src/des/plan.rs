@@ -76,6 +76,8 @@ pub enum Drill {
     ScriptFails,
     /// Other software takes its addresses away.
     TakeAddresses,
+    /// Other software takes one of them away, and its kernel's notices come late.
+    TakeOne,
     /// A server dies, or hangs.
     ServerOutage,
     /// The scripts of all nodes fail.
@@ -88,7 +90,8 @@ pub enum Drill {
     Nothing,
 }
 
-const DRILLS: [Drill; 12] = [
+const DRILLS: [Drill; 13] = [
+    Drill::TakeOne,
     Drill::Split,
     Drill::Farewells,
     Drill::PowerLoss,
@@ -157,7 +160,7 @@ impl Plan {
         let drill = DRILLS[index(&mut calm, DRILLS.len())];
         let drill = if many { Drill::Nothing } else { drill };
         let noise = calm.chance(500) && !many;
-        let echo = calm.chance(300) && !many;
+        let echo = calm.chance(500) && !many;
         Plan { seed, shape, faults, storm, left, failing, drill, noise, echo, clients, canary: None }
     }
 

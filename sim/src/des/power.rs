@@ -33,7 +33,7 @@ impl World {
         let h = &mut self.hosts[host];
         h.generation += 1;
         h.machine.killed = false;
-        h.machine.taken = false;
+        h.machine.taken.clear();
         let seed = Seed(h.rng.fork(h.generation).next_u64());
         let node = Flown::new(h.config.clone(), seed, h.read(now));
         h.process =
@@ -145,7 +145,7 @@ impl World {
         if !h.powered {
             return;
         }
-        h.machine.taken = true;
+        h.machine.taken.extend(h.kernel.addresses.keys().map(|(_, address)| *address));
         let mut notices = Vec::new();
         for (old, link) in std::mem::take(&mut h.kernel.links) {
             let new = Interface(old.0 + RENUMBERED);
@@ -179,8 +179,13 @@ impl World {
 
     /// Other software takes every virtual address of `host` away.
     pub(crate) fn take_addresses(&mut self, host: usize) {
+        self.take_some(host, usize::MAX);
+    }
+
+    /// Other software takes so many virtual addresses of `host` away.
+    pub(crate) fn take_some(&mut self, host: usize, count: usize) {
         let marked = self.hosts[host].kernel.addresses.iter().filter(|(_, held)| held.marked);
-        let marked: Vec<_> = marked.map(|((on, address), _)| (*on, *address)).collect();
+        let marked: Vec<_> = marked.map(|((on, address), _)| (*on, *address)).take(count).collect();
         let master = self.hosts[host]
             .awake()
             .is_some_and(|process| process.seen.roles.values().any(|role| *role == Role::Master));
@@ -192,7 +197,7 @@ impl World {
 
     fn take(&mut self, host: usize, which: Vec<(Interface, IpNet)>) {
         for (on, address) in which {
-            self.hosts[host].machine.taken = true;
+            self.hosts[host].machine.taken.insert(address);
             let notice = self.hosts[host].kernel.take_away(on, address);
             self.addresses_changed(host);
             if let Some(notice) = notice {

@@ -3,14 +3,15 @@
 //! Swarm testing starts here: the number of nodes and virtual routers, versions, intervals, priorities, multicast
 //! or unicast, preemption, leases and trackers differ from run to run, boundaries more often than chance would.
 
+pub use super::checked::{BalanceShape, ScriptShape};
+use super::checked::{script_check, server_check};
 pub use super::tweak::{RouterKey, Tweak, routers};
 use ipnet::IpNet;
 use standfast_core::action::AddressOptions;
 use standfast_core::config::model::{
-    Algorithm, AnnounceConfig, Authentication, Bind, CheckConfig, Command, Config, Counter, Destination,
-    ElectionConfig, Family, FrontendConfig, GroupConfig, HashType, InstanceConfig, NotifyConfig, Peer,
-    PoolConfig, Probe, Redispatch, RouterConfig, Schedule, ServerConfig, Tracked, Tracker, TransportConfig,
-    Version, VirtualAddress,
+    Algorithm, AnnounceConfig, Authentication, Bind, Config, Destination, ElectionConfig, Family,
+    FrontendConfig, GroupConfig, InstanceConfig, NotifyConfig, Peer, PoolConfig, Redispatch, RouterConfig,
+    ServerConfig, Tracked, Tracker, TransportConfig, Version, VirtualAddress,
 };
 use standfast_core::config::names::{Kind, Names};
 use standfast_core::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
@@ -51,31 +52,6 @@ pub struct Shape {
     pub balance: BalanceShape,
 }
 
-/// How servers are checked and weighed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BalanceShape {
-    /// From the end of a run to the next one, and the longest run.
-    pub interval: Duration,
-    /// Failures to go down.
-    pub fall: u32,
-    /// Successes to go up.
-    pub rise: u32,
-    /// Weights 1, 2, 3, 1, ... instead of 1.
-    pub mixed: bool,
-    /// So many of the last servers are backups; the first one never is.
-    pub backups: usize,
-    /// Who gets the next connection.
-    pub algorithm: Algorithm,
-}
-
-impl BalanceShape {
-    /// The longest from a server's change to the verdict.
-    #[must_use]
-    pub fn detection(&self) -> Duration {
-        self.interval * 2 * (self.fall.max(self.rise) + 1)
-    }
-}
-
 /// A virtual router of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterShape {
@@ -101,65 +77,8 @@ pub struct RouterShape {
     pub members: Vec<(u8, Duration)>,
 }
 
-/// A tracked script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScriptShape {
-    /// Weight; zero makes its failure a fault.
-    pub weight: i16,
-    /// Between two starts.
-    pub interval: Duration,
-    /// Failures to go down.
-    pub fall: u32,
-    /// Successes to go up.
-    pub rise: u32,
-}
-
-impl ScriptShape {
-    /// The longest from the script's change to the verdict.
-    #[must_use]
-    pub fn detection(&self) -> Duration {
-        self.interval * (self.fall.max(self.rise) + 2)
-    }
-}
-
-impl ScriptShape {
-    fn draw(rng: &mut Rng, slowest: Duration) -> ScriptShape {
-        let interval = slowest.clamp(Duration::from_millis(100), Duration::from_secs(3));
-        ScriptShape {
-            weight: one_of(rng, &[0, 0, -2, -20, -60, -253, 5, 40, 253]),
-            interval: interval * one_of(rng, &[1, 1, 2]),
-            fall: one_of(rng, &[1, 2, 3, 10]),
-            rise: one_of(rng, &[1, 2, 3]),
-        }
-    }
-}
-
-/// Round robin more often than the others: it is what configurations say.
-const ALGORITHMS: [Algorithm; 8] = [
-    Algorithm::RoundRobin,
-    Algorithm::RoundRobin,
-    Algorithm::RoundRobin,
-    Algorithm::StaticRr,
-    Algorithm::LeastConn,
-    Algorithm::Source(HashType::MapBased),
-    Algorithm::Source(HashType::Consistent),
-    Algorithm::Random { draws: 2 },
-];
-
-impl BalanceShape {
-    fn draw(rng: &mut Rng, slowest: Duration) -> BalanceShape {
-        BalanceShape {
-            interval: slowest.clamp(Duration::from_millis(200), Duration::from_secs(5)),
-            fall: one_of(rng, &[1, 2, 3, 3]),
-            rise: one_of(rng, &[1, 2, 2, 3]),
-            mixed: rng.chance(400),
-            backups: one_of(rng, &[0, 0, 0, 1, 1, 2]),
-            algorithm: one_of(rng, &ALGORITHMS),
-        }
-    }
-}
-
-fn one_of<T: Copy>(rng: &mut Rng, choices: &[T]) -> T {
+/// One of `choices`.
+pub(super) fn one_of<T: Copy>(rng: &mut Rng, choices: &[T]) -> T {
     let at = usize::try_from(rng.below(choices.len() as u64)).unwrap_or(0);
     choices[at]
 }
@@ -363,7 +282,7 @@ impl RouterShape {
                 Duration::ZERO
             },
             down_adverts: one_of(rng, &[3, 3, 3, 3, 2, 5]),
-            addresses: one_of(rng, &[1, 1, 1, 2, 3]),
+            addresses: one_of(rng, &[1, 1, 2, 2, 3]),
             tracks: true,
         }
     }
@@ -539,39 +458,8 @@ pub fn server_address(nth: usize) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, last)), 6443)
 }
 
-fn script_check(id: CheckId, script: ScriptShape) -> CheckConfig {
-    let argv: Arc<[String]> = vec![String::from("/usr/bin/probe")].into();
-    CheckConfig {
-        id,
-        name: SCRIPT.into(),
-        probe: Arc::new(Probe::Script { command: Command { argv, user: None }, broken: None }),
-        schedule: Schedule {
-            interval: script.interval,
-            fast: script.interval,
-            down: script.interval,
-            timeout: script.interval,
-        },
-        counter: Counter::Script { init_fail: false },
-        rise: script.rise,
-        fall: script.fall,
-    }
-}
-
 /// How often a server is checked.
 pub const SERVER_INTERVAL: Duration = Duration::from_secs(2);
-
-fn server_check(id: CheckId, name: &str, to: SocketAddr, how: BalanceShape) -> CheckConfig {
-    let interval = how.interval;
-    CheckConfig {
-        id,
-        name: name.into(),
-        probe: Arc::new(Probe::Tcp { to, connect: interval }),
-        schedule: Schedule { interval, fast: interval, down: interval, timeout: interval },
-        counter: Counter::Server,
-        rise: how.rise,
-        fall: how.fall,
-    }
-}
 
 fn frontend(id: FrontendId, pool: PoolId) -> FrontendConfig {
     let at = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);

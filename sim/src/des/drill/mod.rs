@@ -35,6 +35,7 @@ impl Run<'_> {
             Drill::ServerOutage => self.server_outage(),
             Drill::SharedOutage => self.shared_outage(),
             Drill::Split => self.split(),
+            Drill::TakeOne => self.take_one(),
             Drill::PowerLoss
             | Drill::Farewells
             | Drill::Kill
@@ -72,6 +73,7 @@ impl Run<'_> {
             Drill::LinkDown => Fault::LinkDown { host: hit, lasts: back },
             Drill::ScriptFails => Fault::ScriptFails { host: hit, lasts: back },
             Drill::TakeAddresses
+            | Drill::TakeOne
             | Drill::Nothing
             | Drill::ServerOutage
             | Drill::SharedOutage
@@ -151,7 +153,8 @@ impl Run<'_> {
             | Drill::Nothing
             | Drill::ServerOutage
             | Drill::SharedOutage
-            | Drill::Split => None,
+            | Drill::Split
+            | Drill::TakeOne => None,
         }
     }
 

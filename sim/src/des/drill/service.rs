@@ -1,4 +1,5 @@
-//! Drills of checks and servers: one server is out (E3), or all scripts fail alike (A20).
+//! Drills of checks, servers and kernels: one server is out (E3), all scripts fail alike (A20), other software takes one
+//! address of several (A2).
 //!
 //! Each is timed by what the check itself implies.
 
@@ -11,7 +12,25 @@ use crate::des::shape::server_address;
 use crate::des::truth;
 use std::time::Duration;
 
+/// A slow kernel's notices have all been read after this time.
+const READ: Duration = Duration::from_secs(3);
+
 impl Run<'_> {
+    /// A2: a master gives everything up when one of its addresses is taken, and what it gives up and takes again it does
+    /// not believe lost when the notices come late.
+    pub(super) fn take_one(&mut self) {
+        let key = self.key().1;
+        let Some(hit) = masters(&self.world, &self.main.hosts, &key).first().copied() else { return };
+        let slow = Fault::SlowKernel { host: hit, lasts: READ };
+        self.world.begin(&slow);
+        self.world.take_some(hit, 1);
+        self.pass(READ);
+        self.world.undo(&slow);
+        if !self.broken() {
+            self.settle("after an address was taken");
+        }
+    }
+
     /// E3: a server that dies, or hangs, is out of every pool in the time that its check implies, and back in as soon.
     pub(super) fn server_outage(&mut self) {
         let (shape, balance) = (&self.plan.shape, self.plan.shape.balance);

@@ -145,13 +145,7 @@ pub fn on_advert(world: &mut World, host: usize, frame: &Frame) {
 /// is known from then on.
 fn believe(world: &mut World, host: usize, arrived: &Arrived) {
     let id = arrived.id;
-    let now = world.hosts[host].read(world.now);
-    let delayed = |config: &std::sync::Arc<InstanceConfig>| !config.election.preempt_delay.is_zero();
-    let delayed = world.hosts[host].config.instances.get(&id).is_some_and(delayed);
     let Some(process) = &mut world.hosts[host].process else { return };
-    if delayed {
-        process.seen.heard.first.entry(id).or_insert(now);
-    }
     let last = process.seen.heard.believed.remove(&id).map_or(0, |last| last.priority);
     let believed = arrived.sure.filter(|_| arrived.role == Some(Role::Backup));
     // A lower one may be passed over, so that an older and higher one decides.
@@ -199,20 +193,11 @@ fn signed_as(mine: &InstanceConfig, version: Version, payload: &[u8]) -> bool {
     password && interval == Some(mine.election.interval)
 }
 
-/// What waited for a frozen process is heard when it is read.
-pub(super) fn read_after_a_freeze(world: &mut World, host: usize, payload: &[u8], v6: bool) -> Broken {
-    let h = &mut world.hosts[host];
-    h.process.as_ref()?.seen.thawed.as_ref()?;
-    let now = h.read(world.now);
-    let (id, _, _) = h.by_vrid(*payload.get(1)?, v6)?;
-    h.process.as_mut()?.seen.heard.first.entry(id).or_insert(now);
-    None
-}
-
 /// A new configuration: what was believed before may count otherwise now.
 pub(super) fn forget_beliefs(world: &mut World, host: usize) {
     if let Some(process) = &mut world.hosts[host].process {
         process.seen.heard.believed.clear();
+        process.seen.heard.since.clear();
         process.seen.heard.lower.clear();
     }
 }
@@ -227,18 +212,36 @@ pub(super) fn no_early_takeover(world: &mut World, host: usize, event: &Event) -
     }
     let Event::Role { instance, to, why, priority, .. } = event else { return None };
     let seen = &mut h.process.as_mut()?.seen;
-    let first = seen.heard.first.remove(instance);
+    let backup = seen.heard.backup.remove(instance);
+    if *to == Role::Backup {
+        seen.heard.backup.insert(*instance, now);
+    }
     let believed = seen.heard.believed.remove(instance);
+    let since = seen.heard.since.remove(instance);
+    if let (Role::Backup, Why::Start | Why::Recovered) = (to, why) {
+        seen.heard.since.insert(*instance, now);
+    }
+    if let (Role::Master, Why::Farewell { from }) = (to, why)
+        && h.own.iter().any(|(_, own)| own == from)
+    {
+        return Some(("A6", format!("{from} takes over since it has heard its own farewell")));
+    }
     let (Role::Master, Why::MasterDown { .. }) = (to, why) else { return None };
     let config = h.config.instances.get(instance)?;
     if seen.thawed.as_ref().is_some_and(|thawed| thawed.slept.contains(instance)) {
         let what = format!("{} slept for long, and takes over before it has listened", config.name);
         return Some(("A11", what));
     }
+    let election = &config.election;
+    let listened = since.map(|since| now.since(since)).unwrap_or(Duration::MAX);
+    if listened < election.interval * u32::from(election.down_adverts) && election.priority != 255 {
+        let what = format!("{} takes over {listened:?} after it began to listen", config.name);
+        return Some(("A3", what));
+    }
     let believed = believed?;
     if believed.priority <= *priority && config.election.preempt {
         let delay = config.election.preempt_delay;
-        let waited = first.map(|first| now.since(first)).filter(|waited| *waited < delay)?;
+        let waited = backup.map(|since| now.since(since)).filter(|waited| *waited < delay)?;
         let silent = now.since(believed.at);
         return (silent < believed.interval * u32::from(config.election.down_adverts))
             .then(|| ("A5", format!("{} preempts after {waited:?}, not {delay:?}", config.name)));

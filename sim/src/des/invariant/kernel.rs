@@ -7,9 +7,10 @@ use super::addresses::holder_of;
 use crate::des::world::World;
 use ipnet::IpNet;
 use standfast_core::action::Action;
-use standfast_core::config::model::{Config, Family};
+use standfast_core::config::model::{Config, Family, InstanceConfig};
 use standfast_core::event::{Event, Role};
 use standfast_core::id::{InstanceId, Interface, Ticket};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The grain of leases.
@@ -22,7 +23,8 @@ pub(super) fn note_answer(world: &mut World, host: usize, ticket: Ticket, grante
     None
 }
 
-/// A2: what a reload takes out of the configuration is given up at once, not when its lease is over.
+/// A2: what a reload takes out of the configuration is given up at once, not when its lease is over; what it adds is asked
+/// for at once.
 pub fn reload_leaves_nothing(world: &mut World, host: usize, new: &Config) {
     let h = &world.hosts[host];
     let Some(process) = h.awake().filter(|process| !process.stopping) else { return };
@@ -32,7 +34,16 @@ pub fn reload_leaves_nothing(world: &mut World, host: usize, new: &Config) {
     let held = |at: &(Interface, IpNet)| h.kernel.addresses.get(at).is_some_and(|held| held.marked);
     let left = process.seen.asked.iter().find(|(at, asked)| asked.own && !named(at.1) && held(at));
     if let Some(((_, address), _)) = left {
-        world.fail("A2", format!("n{}: a reload drops {address} and leaves it with the kernel", host + 1));
+        return world
+            .fail("A2", format!("n{}: a reload drops {address} and leaves it with the kernel", host + 1));
+    }
+    let master =
+        |instance: &&Arc<InstanceConfig>| process.seen.roles.get(&instance.id) == Some(&Role::Master);
+    let wanted = new.instances.values().filter(master).flat_map(|instance| &instance.addresses);
+    let asked =
+        |address: IpNet| process.seen.asked.iter().any(|((_, of), asked)| *of == address && asked.own);
+    if let Some(held) = wanted.into_iter().find(|held| !asked(held.address)) {
+        world.fail("A2", format!("n{}: a reload adds {} and does not ask for it", host + 1, held.address));
     }
 }
 
@@ -71,7 +82,7 @@ pub fn dump_is_believed(world: &mut World, host: usize, missing: &[(InstanceId, 
 pub(super) fn somebody_took_it(world: &World, host: usize, event: &Event) -> Broken {
     let Event::AddressLost { address, .. } = event else { return None };
     let h = &world.hosts[host];
-    (!h.machine.taken && h.kernel.owns(*address))
+    (!h.machine.taken.contains(address) && h.kernel.owns(*address))
         .then(|| ("A2", format!("says that somebody took {address} away, and nobody did")))
 }
 

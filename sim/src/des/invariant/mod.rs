@@ -200,10 +200,7 @@ pub fn on_input(world: &mut World, host: usize, input: &Input<'_>) {
         }
         Input::Done { ticket, result } => kernel::note_answer(world, host, *ticket, result.is_ok()),
         Input::Tick => telling::lower_is_answered(world, host),
-        Input::Packet { to, payload, .. } => {
-            election::read_after_a_freeze(world, host, payload, to.is_ipv6())
-        }
-        Input::Observed { .. } | Input::Stop => None,
+        Input::Packet { .. } | Input::Observed { .. } | Input::Stop => None,
     };
     if let Some(process) = &mut world.hosts[host].process {
         process.seen.pace.ticking = matches!(input, Input::Tick);
