@@ -15,6 +15,7 @@ pub mod load;
 pub mod model;
 pub mod names;
 pub mod native;
+pub mod node;
 pub mod notify;
 pub mod source;
 pub mod summary;

@@ -10,8 +10,8 @@ use ipnet::IpNet;
 use standfast_core::action::AddressOptions;
 use standfast_core::config::model::{
     Algorithm, AnnounceConfig, Authentication, Bind, Config, Destination, ElectionConfig, Family,
-    FrontendConfig, GroupConfig, InstanceConfig, NotifyConfig, Peer, PoolConfig, Redispatch, RouterConfig,
-    ServerConfig, Tracked, Tracker, TransportConfig, Version, VirtualAddress,
+    FrontendConfig, GroupConfig, InstanceConfig, NotifyConfig, OldChecksum, Peer, PoolConfig, Redispatch,
+    RouterConfig, ServerConfig, Tracked, Tracker, TransportConfig, Version, VirtualAddress,
 };
 use standfast_core::config::names::{Kind, Names};
 use standfast_core::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
@@ -362,6 +362,7 @@ impl RouterShape {
                 lower_no_advert: false,
                 last_advert: true,
                 owner_ignores: false,
+                oversleep_priority: None,
                 strict: false,
             },
             transport: TransportConfig {
@@ -372,6 +373,7 @@ impl RouterShape {
                 check_source: false,
                 skip_address_check: false,
                 plain_checksum: false,
+                old_checksum: OldChecksum::default(),
             },
             addresses: (0..self.addresses).map(|k| virtual_address(vip(nth, k, self.family))).collect(),
             authentication: match self.version {
@@ -385,6 +387,7 @@ impl RouterShape {
                 refresh_repeat: 1,
                 lower_repeat: 5,
                 lower_delay: shape.second_block,
+                extra: Duration::ZERO,
             },
             trackers: [link].into_iter().chain(trackers).collect(),
             notify: NotifyConfig::default(),

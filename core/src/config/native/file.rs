@@ -49,6 +49,7 @@ tables! {
         router_id: Option<String>,
         lease: Option<bool>,
         startup_delay: Option<Time>,
+        delay_after_boot: Option<Time>,
         announce_gap: Option<Time>,
         announce_gap_ipv6: Option<Time>,
         log_unknown_vrids: Option<bool>,
@@ -57,8 +58,27 @@ tables! {
         record: Option<String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         log: Vec<Log>,
+        pipe_states_on_reload: Option<bool>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pipe: Vec<Pipe>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        announce_group: Vec<AnnounceGroup>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        debounce: Vec<Debounce>,
+    }
+
+    /// `[[node.announce_group]]`: interfaces whose announcements share one pace.
+    struct AnnounceGroup {
+        interfaces: Vec<String>,
+        gap: Option<Time>,
+        gap_ipv6: Option<Time>,
+    }
+
+    /// `[[node.debounce]]`: how long a link must stand otherwise before it is believed.
+    struct Debounce {
+        interface: String,
+        down: Option<Time>,
+        up: Option<Time>,
     }
 
     /// `[[node.pipe]]`: a named pipe that is told of every transition; `reader` gets its path appended.
@@ -117,6 +137,7 @@ tables! {
         answer_lower: Option<bool>,
         last_advertisement: Option<bool>,
         owner_ignores: Option<bool>,
+        oversleep_priority: Option<AtLeastOne>,
         strict: Option<bool>,
     }
 
@@ -129,6 +150,7 @@ tables! {
         check_source: Option<bool>,
         skip_address_check: Option<bool>,
         plain_checksum: Option<bool>,
+        old_checksum: Option<bool>,
         password: Option<Password>,
         peer: Option<Vec<Peer>>,
     }
@@ -148,6 +170,7 @@ tables! {
         refresh_repeat: Option<u32>,
         lower_repeat: Option<u32>,
         lower_delay: Option<Time>,
+        extra: Option<Time>,
     }
 
     /// `[[virtual_router.track]]`: an interface or a check.
@@ -167,6 +190,8 @@ tables! {
         any: Option<Command>,
         lower: Option<Command>,
         priorities: Option<bool>,
+        tell_deleted: Option<bool>,
+        deleted: Option<Command>,
     }
 
     /// A command.
