@@ -57,7 +57,8 @@ impl ScriptShape {
 }
 
 impl ScriptShape {
-    fn draw(rng: &mut Rng, slowest: Duration) -> ScriptShape {
+    /// Draws a script for a cluster whose slowest interval is `slowest`.
+    pub(super) fn draw(rng: &mut Rng, slowest: Duration) -> ScriptShape {
         let interval = slowest.clamp(Duration::from_millis(100), Duration::from_secs(3));
         ScriptShape {
             weight: one_of(rng, &[0, 0, -2, -20, -60, -253, 5, 40, 253]),
@@ -81,7 +82,8 @@ const ALGORITHMS: [Algorithm; 8] = [
 ];
 
 impl BalanceShape {
-    fn draw(rng: &mut Rng, slowest: Duration) -> BalanceShape {
+    /// Draws how servers are checked, for a cluster whose slowest interval is `slowest`.
+    pub(super) fn draw(rng: &mut Rng, slowest: Duration) -> BalanceShape {
         BalanceShape {
             interval: slowest.clamp(Duration::from_millis(200), Duration::from_secs(5)),
             fall: one_of(rng, &[1, 2, 3, 3]),
