@@ -136,3 +136,42 @@ pub(super) fn drained_take_nothing(
     let server = servers.find(|server| admin.get(&server.id).is_some_and(|admin| *admin != Admin::Ready))?;
     Some(("A18", format!("{pool} publishes {} as usable against an operator's order", server.name)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use standfast_core::config::model::{HashType, Redispatch};
+
+    fn view(weights: &[u32]) -> PoolView {
+        let server = |(nth, weight): (u32, &u32)| ServerView {
+            id: ServerId(nth),
+            name: "s".into(),
+            address: "198.51.100.1:6443".parse().expect("an address"),
+            weight: *weight,
+            usable: true,
+            backup: false,
+            shutdown: false,
+        };
+        PoolView {
+            pool: PoolId(1),
+            name: "p".into(),
+            version: 1,
+            algorithm: Algorithm::Source(HashType::Consistent),
+            all_backups: false,
+            servers: (0..).zip(weights).map(server).collect(),
+            retries: 3,
+            redispatch: Redispatch::Last,
+            connect: None,
+            server: None,
+        }
+    }
+
+    #[test]
+    fn a_hashed_client_may_leave_a_server_that_changed_and_no_other() {
+        let (old, new) = (view(&[16, 16, 16]), view(&[16, 16, 0]));
+        let at = |id| vec![Some(ServerId(id))];
+        assert_eq!(keys_stay(&old, &new, &at(2), &at(0)), None);
+        assert!(keys_stay(&old, &new, &at(1), &at(0)).is_some());
+        assert_eq!(keys_stay(&old, &new, &at(1), &at(1)), None);
+    }
+}

@@ -71,3 +71,51 @@ pub fn exchange_is_whole(view: &PoolView, seen: &Exchanged) -> Broken {
     let counted = (report.from_client, report.to_client);
     (counted != moved).then(|| ("A19", format!("{}: counts {counted:?} octets, not {moved:?}", view.name)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use standfast_core::config::model::Algorithm;
+    use standfast_core::id::PoolId;
+
+    fn view() -> PoolView {
+        let server = |nth: u32| ServerView {
+            id: ServerId(nth),
+            name: "s".into(),
+            address: "198.51.100.1:6443".parse().expect("an address"),
+            weight: 16,
+            usable: true,
+            backup: false,
+            shutdown: false,
+        };
+        PoolView {
+            pool: PoolId(1),
+            name: "p".into(),
+            version: 1,
+            algorithm: Algorithm::RoundRobin,
+            all_backups: false,
+            servers: vec![server(0), server(1)],
+            retries: 2,
+            redispatch: Redispatch::Last,
+            connect: None,
+            server: None,
+        }
+    }
+
+    fn tried(servers: &[u32]) -> Exchanged {
+        Exchanged {
+            tries: servers.iter().map(|id| ServerId(*id)).collect(),
+            finished: 1,
+            ..Exchanged::default()
+        }
+    }
+
+    #[test]
+    fn tries_are_as_many_as_allowed_and_each_elsewhere() {
+        assert_eq!(exchange_is_whole(&view(), &tried(&[0, 1, 0])), None);
+        for wrong in [&[0, 1][..], &[0, 1, 0, 1], &[0, 0, 1]] {
+            assert!(exchange_is_whole(&view(), &tried(wrong)).is_some(), "{wrong:?}");
+        }
+        assert!(exchange_is_whole(&view(), &Exchanged { finished: 2, ..tried(&[0, 1, 0]) }).is_some());
+    }
+}
