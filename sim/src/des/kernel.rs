@@ -108,13 +108,11 @@ impl Kernel {
         self.busy_until
     }
 
-    /// When a notice of what happens at `now` is read: in order, by a socket of its own, so that the answer to the request
-    /// that caused it may come before or after it.
-    pub fn notice_turn(&mut self, now: Time, apply: Duration) -> Time {
-        let span = u64::try_from(apply.as_nanos()).unwrap_or(u64::MAX);
-        let span = if self.mood.slow > 0 { LATE_NOTICE } else { span };
-        let at = now + PROMPT + Duration::from_nanos(self.rng.below(span.max(1)));
-        self.said_until = self.said_until.max(at);
+    /// When a notice of what happens at `now` is read: in order, by a socket of its own, so that with a slow kernel it may
+    /// come long after the answer to the request that caused it.
+    pub fn notice_turn(&mut self, now: Time) -> Time {
+        let late = if self.mood.slow > 0 { self.rng.below(LATE_NOTICE) } else { 0 };
+        self.said_until = self.said_until.max(now + PROMPT + Duration::from_nanos(late));
         self.said_until
     }
 

@@ -355,7 +355,7 @@ impl World {
             return;
         }
         let generation = self.hosts[host].generation;
-        let at = self.hosts[host].kernel.notice_turn(self.now, self.setting.apply);
+        let at = self.hosts[host].kernel.notice_turn(self.now);
         let input = Box::new(Input::Kernel(notice));
         self.queue.push(at, Event::Feed { host, generation, input });
     }
