@@ -47,7 +47,9 @@ pub(super) fn lower_heard(world: &mut World, host: usize, arrived: &Arrived) {
     process.seen.heard.interval = Some(theirs.interval);
     let mine = process.seen.farewells.sent.get(&(vrid, v6)).map_or(0, |sent| sent.priority);
     let granted = |address| {
-        process.seen.asked.iter().any(|((_, of), asked)| *of == address && asked.own && asked.granted)
+        let there = |at| h.kernel.addresses.contains_key(at);
+        let mut asked = process.seen.asked.iter().filter(|(at, _)| at.1 == address && there(at));
+        asked.any(|(_, asked)| asked.own && asked.granted)
     };
     let whole = config.addresses.iter().all(|held| granted(held.address));
     if (1..mine).contains(&theirs.priority) && whole && !process.stopping {
