@@ -226,7 +226,7 @@ pub(super) fn no_early_takeover(world: &mut World, host: usize, event: &Event) -
     {
         return Some(("A6", format!("{from} takes over since it has heard its own farewell")));
     }
-    let (Role::Master, Why::MasterDown { .. }) = (to, why) else { return None };
+    let (Role::Master, Why::MasterDown { last, .. }) = (to, why) else { return None };
     let config = h.config.instances.get(instance)?;
     if seen.thawed.as_ref().is_some_and(|thawed| thawed.slept.contains(instance)) {
         let what = format!("{} slept for long, and takes over before it has listened", config.name);
@@ -234,7 +234,9 @@ pub(super) fn no_early_takeover(world: &mut World, host: usize, event: &Event) -
     }
     let election = &config.election;
     let listened = since.map(|since| now.since(since)).unwrap_or(Duration::MAX);
-    if listened < election.interval * u32::from(election.down_adverts) && election.priority != 255 {
+    // Whoever has heard somebody counts by that one's interval.
+    let unheard = last.is_none() && election.priority != 255;
+    if unheard && listened < election.interval * u32::from(election.down_adverts) {
         let what = format!("{} takes over {listened:?} after it began to listen", config.name);
         return Some(("A3", what));
     }
