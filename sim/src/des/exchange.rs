@@ -11,6 +11,7 @@ use standfast_core::balance::pick::Ask;
 use standfast_core::balance::view::PoolView;
 use standfast_core::id::PoolId;
 use standfast_core::session::{Choice, ConnectError, Event, Session, Side, Step};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// A client is silent for no longer than this.
@@ -28,10 +29,13 @@ impl World {
         let Some(plane) = process.seen.traffic.get_mut(&pool) else { return };
         let view = plane.view.clone();
         let (mut session, mut seen) = (Session::new(began, Some(CLIENT)), Exchanged::default());
+        // Somebody else each time, so that hashing finds another server.
+        let client = IpAddr::from([198, 51, 100, began.0.to_le_bytes()[2]]);
         let (mut now, mut events) = (began, vec![Event::Start]);
         for _ in 0..MAX_STEPS {
             let Some(event) = events.pop() else { break };
-            let choice = Choice { view: &view, picker: &mut plane.sessions, ask: Ask::anybody() };
+            let ask = Ask { client: Some(client), ..Ask::anybody() };
+            let choice = Choice { view: &view, picker: &mut plane.sessions, ask };
             let step = session.on(now, event, Some(choice));
             seen.steps.push((event, step));
             match step {
