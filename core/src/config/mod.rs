@@ -19,4 +19,5 @@ pub mod node;
 pub mod notify;
 pub mod source;
 pub mod summary;
+pub mod talk;
 pub mod watch;

@@ -337,6 +337,8 @@ pub enum Probe {
     },
     /// One HTTP request.
     Http(HttpProbe),
+    /// A conversation (`option tcp-check` with rules, and the checks of protocols).
+    Talk(super::talk::Talk),
     /// A look at a file or at the processes of this host.
     Watch(Arc<super::watch::Watch>),
     /// A TLS handshake.

@@ -149,6 +149,7 @@ fn failure(check: &CheckConfig) -> String {
         | Probe::Tcp { .. }
         | Probe::SslHello { .. }
         | Probe::Http(_)
+        | Probe::Talk(_)
         | Probe::Tls { .. } => format!("script {name} failed"),
     }
 }

@@ -248,11 +248,38 @@ tables! {
         timeout: Option<Pause>,
         rise: Option<Runs>,
         fall: Option<Runs>,
-        to: Option<SocketAddr>,
-        connect_timeout: Option<Time>,
+        connect: Option<Connect>,
         tls: Option<Tls>,
         http: Option<Http>,
         script: Option<Script>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        step: Vec<TalkStep>,
+    }
+
+    /// Where a check connects, if not to its server, and how long it may take.
+    struct Connect {
+        to: Option<SocketAddr>,
+        timeout: Option<Time>,
+    }
+
+    /// One step of `kind = "talk"`, behind the first connect.
+    struct TalkStep {
+        connect: Option<Dial>,
+        send: Option<String>,
+        send_hex: Option<String>,
+        expect: Option<String>,
+        expect_hex: Option<String>,
+        matches: Option<String>,
+        matches_hex: Option<String>,
+        reply: Option<ReplyKind>,
+        not: Option<bool>,
+        at_least: Option<u32>,
+    }
+
+    /// Another connection within a conversation.
+    struct Dial {
+        to: SocketAddr,
+        tls: Option<Tls>,
     }
 
     /// What `kind = "script"` runs.
@@ -353,6 +380,19 @@ pub(super) enum ProbeKind {
     OldTlsHello,
     Tls,
     Http,
+    Talk,
+}
+
+/// `reply` of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ReplyKind {
+    Pong,
+    Smtp,
+    MysqlGreeting,
+    MysqlLogin,
+    Pgsql,
+    Ldap,
 }
 
 /// `format` of a log target.

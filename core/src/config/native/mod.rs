@@ -13,6 +13,7 @@ pub mod codes;
 mod desk;
 mod file;
 mod read;
+mod talk;
 mod value;
 mod watch;
 mod write;
