@@ -81,8 +81,13 @@ pub struct Timers {
 impl Timers {
     /// Sets the deadline of `key`, in place of an earlier one.
     pub fn arm(&mut self, key: TimerKey, at: Time) {
-        self.disarm(key);
-        self.at.insert(key, at);
+        let before = self.at.insert(key, at);
+        if before == Some(at) {
+            return;
+        }
+        if let Some(before) = before {
+            self.due.remove(&(before, key));
+        }
         self.due.insert((at, key));
         debug_assert_eq!(self.due.len(), self.at.len());
     }
@@ -108,11 +113,11 @@ impl Timers {
 
     /// Takes the earliest deadline that is not later than `now`.
     pub fn take_due(&mut self, now: Time) -> Option<TimerKey> {
-        let (at, key) = self.next()?;
-        if at > now {
+        if self.next()?.0 > now {
             return None;
         }
-        self.disarm(key);
+        let (_, key) = self.due.pop_first()?;
+        self.at.remove(&key);
         Some(key)
     }
 

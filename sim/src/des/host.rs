@@ -10,7 +10,7 @@ use crate::flight::Flown;
 use ipnet::IpNet;
 use standfast_core::balance::pick::Picker;
 use standfast_core::balance::view::PoolView;
-use standfast_core::config::model::{Config, Version};
+use standfast_core::config::model::{Config, InstanceConfig, Version};
 use standfast_core::event::Role;
 use standfast_core::id::{CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId, Ticket};
 use standfast_core::input::{Admin, Input};
@@ -303,12 +303,19 @@ impl Host {
 
     /// The instance of this host's configuration that is the virtual router `key`.
     #[must_use]
-    pub fn instance(
-        &self,
-        key: &RouterKey,
-    ) -> Option<(InstanceId, &Arc<standfast_core::config::model::InstanceConfig>)> {
-        let found = self.config.instances.iter().find(|(_, instance)| RouterKey::of(instance) == *key);
+    pub fn instance(&self, key: &RouterKey) -> Option<(InstanceId, &Arc<InstanceConfig>)> {
+        let found = self.config.instances.iter().find(|(_, instance)| key.names(instance));
         found.map(|(id, instance)| (*id, instance))
+    }
+
+    /// What this host's configuration says of the virtual router of `instance`, which is another host's.
+    #[must_use]
+    pub fn counterpart(&self, instance: &InstanceConfig) -> Option<&Arc<InstanceConfig>> {
+        let router = &instance.router;
+        self.config.instances.values().find(|mine| {
+            (mine.router.vrid, mine.router.family) == (router.vrid, router.family)
+                && mine.router.interface == router.interface
+        })
     }
 
     /// The instance with this VRID and version of address.

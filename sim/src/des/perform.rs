@@ -102,7 +102,7 @@ impl World {
 
     /// What the trace hash takes in of an action: all that the outside can tell, without making words of it.
     fn digest(&mut self, host: usize, action: &Action) {
-        let hash = self.trace.hash(self.now, host, 2);
+        let hash = self.trace.hash(self.now, Some(host));
         match action {
             Action::Advertise { to, payload, .. } => {
                 hash.bytes(payload);
@@ -146,7 +146,7 @@ impl World {
         match action {
             Action::Advertise { on, from, to, hops, payload } => {
                 let on = self.hosts[host].machine.segment(on);
-                self.send(host, on, Body::Advert { from, to, hops, payload: payload.into() });
+                self.send(host, on, Body::Advert { from, to, hops, payload });
             }
             Action::Receive { ticket, on, at, open } => {
                 self.seen(host, |process| {

@@ -124,6 +124,7 @@ impl<'a> Run<'a> {
             echo: plan.echo,
             words,
             canary: plan.canary,
+            shuffled: plan.shuffled,
         };
         let mut world = World::new(&specs, setting);
         for (at, fault) in &plan.faults {

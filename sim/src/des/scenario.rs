@@ -122,6 +122,7 @@ pub fn run(configs: &[(String, Config)], scenario: &Scenario) -> Timeline {
         words: false,
         echo: false,
         canary: None,
+        shuffled: false,
     };
     let targets = targets(configs, &specs);
     let mut world = World::new(&specs, setting);

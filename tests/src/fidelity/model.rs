@@ -74,6 +74,7 @@ fn run(case: &Case, configs: &[Arc<Config>], shift: u64) -> Seen {
         words: false,
         echo: false,
         canary: None,
+        shuffled: false,
     };
     let mut world = World::new(&specs, setting);
     // The rhythm of each node begins when it is started, and nobody knows how these lie to each other.

@@ -11,7 +11,7 @@ use standfast_core::config::model::{Authentication, InstanceConfig, Version};
 use standfast_core::event::{Event, Role, Why};
 use standfast_core::id::InstanceId;
 use standfast_core::time::Time;
-use standfast_core::wire::vrrp::View;
+use standfast_core::wire::vrrp::{View, number};
 use std::time::Duration;
 
 /// Who reloaded less than this ago may have sent, or judged, by another configuration.
@@ -167,14 +167,17 @@ fn arrived(world: &World, host: usize, frame: &Frame) -> Option<Arrived> {
     let unsure = Arrived { id, vrid, v6, role, sure: None };
     let lately = |at: Option<Time>| at.is_some_and(|at| now.since(at) <= LATELY);
     let sender = world.hosts.get(frame.sender).filter(|_| frame.honest);
-    let theirs = sender.and_then(|sender| sender.instance(&RouterKey::of(mine)));
-    let (Some(sender), Some((_, theirs))) = (sender, theirs) else { return Some(unsure) };
-    let clash = theirs.authentication != mine.authentication
+    let theirs = sender.and_then(|sender| sender.counterpart(mine));
+    let (Some(sender), Some(theirs)) = (sender, theirs) else { return Some(unsure) };
+    let clash = theirs.router.version != version
+        || theirs.authentication != mine.authentication
         || !signed_as(mine, version, payload)
         || (version == Version::V2 && theirs.election.interval != mine.election.interval)
         || lately(h.machine.reloaded)
         || lately(sender.machine.reloaded);
     let view = View::new(payload, version, mine.router.family).ok().filter(|_| !clash);
+    // One that was long under way may be of the version that its sender had then.
+    let view = view.filter(|view| view.version() == number(version));
     let sure =
         view.map(|view| Believed { at: h.read(now), priority: view.priority(), interval: view.interval() });
     Some(Arrived { sure, ..unsure })
