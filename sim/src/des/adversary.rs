@@ -102,7 +102,7 @@ impl World {
         }
         let to = if to.is_multicast() { *to } else { sender };
         let key = self.routers.keys().find(|key| key.vrid == *vrid && key.family == Family::V4).cloned();
-        let Some(mut bytes) = key.and_then(|key| self.forge(&key, 254, from, to)) else { return };
+        let Some(mut bytes) = key.and_then(|key| self.forge(&key, 254, from, to, None)) else { return };
         let version = bytes[0] >> 4;
         if other_version {
             bytes[0] = if version == 2 { 0x31 } else { 0x21 };
