@@ -352,6 +352,11 @@ pub enum Event {
         /// One line per change; empty for a reload without effect.
         changes: alloc::vec::Vec<String>,
     },
+    /// An operator ordered something; what follows from it is told by other events.
+    Ordered {
+        /// What, in words.
+        what: String,
+    },
     /// The clean stop waits for a peer, or goes on.
     Leaving {
         /// Which.

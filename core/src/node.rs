@@ -6,20 +6,22 @@
 //! to the node), so that draining them always ends; a budget turns a cycle into a failing test.
 
 use crate::action::Action;
-use crate::balance::{PoolStatus, Pools};
+use crate::balance::{MAX_WEIGHT, PoolStatus, Pools};
 use crate::config::model::Config;
 use crate::config::{diff, model};
 use crate::event::Event;
 use crate::health::{CheckStatus, Checks};
-use crate::id::Ticket;
+use crate::id::{ServerId, Ticket};
 use crate::input::{Admin, Errno, Input, Order};
 use crate::listen::{ListenerStatus, Listeners};
 use crate::outbox::{Context, Outbox, Signal};
+use crate::record::Outside;
 use crate::rng::{Rng, Seed};
 use crate::time::Time;
 use crate::timers::{TimerKey, Timers};
-use crate::vrrp::{Packet, RouterStatus, Routers};
+use crate::vrrp::{LinkStatus, Packet, RouterStatus, Routers};
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -143,6 +145,23 @@ impl Node {
         }
     }
 
+    /// What it believes of its host; no effect.
+    #[must_use]
+    pub fn outside(&self) -> Outside {
+        let open = self.listeners.status().into_iter().filter(|side| side.refused.is_none());
+        Outside {
+            listening: open.map(|side| side.id).collect(),
+            views: self.pools.views(),
+            ..self.routers.outside()
+        }
+    }
+
+    /// The links of the host with their addresses, as the kernel reported them.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkStatus> {
+        self.routers.links()
+    }
+
     /// The configuration in force.
     #[must_use]
     pub fn config(&self) -> &Arc<Config> {
@@ -199,6 +218,8 @@ impl Node {
     }
 
     fn order(&mut self, order: Order) {
+        let Some(what) = self.describe(&order) else { return }; // its subject left with a reload
+        self.out.tell(Event::Ordered { what });
         match order {
             Order::Resign(instance) => self.routers.resign(context!(self), instance),
             Order::Rejoin(instance) => self.routers.rejoin(context!(self), instance),
@@ -212,6 +233,31 @@ impl Node {
                 self.pools.order_weight(context!(self), pool, server, weight);
             }
         }
+    }
+
+    /// An order in words; `None` when there is nothing with its id.
+    fn describe(&self, order: &Order) -> Option<String> {
+        let router = |id| Some(&self.config.instances.get(id)?.name);
+        let server = |pool, server: &ServerId| {
+            let pool = self.config.pools.get(pool)?;
+            let server = pool.servers.iter().find(|known| known.id == *server)?;
+            Some(format!("server {}/{}", pool.name, server.name))
+        };
+        Some(match order {
+            Order::Resign(id) => format!("virtual router {} resigns", router(id)?),
+            Order::Rejoin(id) => format!("virtual router {} takes part again", router(id)?),
+            Order::Server { pool, server: id, admin } => {
+                let what = match admin {
+                    Admin::Ready => "is ready",
+                    Admin::Drain => "drains",
+                    Admin::Maintenance => "is in maintenance",
+                };
+                format!("{} {what}", server(pool, id)?)
+            }
+            Order::Weight { pool, server: id, weight } => {
+                format!("{} has weight {}", server(pool, id)?, weight.min(&MAX_WEIGHT))
+            }
+        })
     }
 
     fn stop(&mut self) {

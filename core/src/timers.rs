@@ -121,6 +121,12 @@ impl Timers {
         Some(key)
     }
 
+    /// Gives every deadline the key that `to` says; no two may get the same.
+    pub fn rename(&mut self, to: impl Fn(TimerKey) -> TimerKey) {
+        self.at = core::mem::take(&mut self.at).into_iter().map(|(key, at)| (to(key), at)).collect();
+        self.due = self.at.iter().map(|(key, at)| (*at, *key)).collect();
+    }
+
     /// Forgets every deadline for which `gone` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(&TimerKey) -> bool) {
         self.at.retain(|key, _| keep(key));

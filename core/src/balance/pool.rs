@@ -101,6 +101,11 @@ impl Pool {
             && servers.iter().zip(&self.servers).all(|(seen, server)| *seen == server.view())
     }
 
+    /// The view that was published last.
+    pub(crate) fn published(&self) -> Option<Arc<PoolView>> {
+        self.published.clone()
+    }
+
     /// Publishes the view if it changed.
     pub(crate) fn publish(&mut self, cx: &mut Context<'_>) {
         if self.is_published() {

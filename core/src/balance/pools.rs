@@ -5,6 +5,7 @@
 
 use super::pool::{Pool, PoolStatus};
 use super::server::{Health, MAX_WEIGHT, Server, settled};
+use super::view::PoolView;
 use crate::action::Action;
 use crate::config::model::Config;
 use crate::event::Event;
@@ -13,6 +14,7 @@ use crate::input::{Admin, Outcome, Tally};
 use crate::outbox::Context;
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +112,11 @@ impl Pools {
     /// All pools for operators, in the order of their ids.
     pub(crate) fn status(&self) -> Vec<PoolStatus> {
         self.pools.values().map(Pool::status).collect()
+    }
+
+    /// The views last published.
+    pub(crate) fn views(&self) -> BTreeMap<PoolId, Arc<PoolView>> {
+        self.pools.iter().filter_map(|(id, pool)| Some((*id, pool.published()?))).collect()
     }
 
     /// Changes one server, then says all that follows from it: view first, so that traffic moves before words.

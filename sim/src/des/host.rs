@@ -14,6 +14,7 @@ use standfast_core::config::model::{Config, InstanceConfig, Version};
 use standfast_core::event::Role;
 use standfast_core::id::{CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId, Ticket};
 use standfast_core::input::{Admin, Input};
+use standfast_core::node::Node;
 use standfast_core::rng::Rng;
 use standfast_core::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -74,6 +75,32 @@ pub struct Machine {
     pub taken: BTreeSet<IpNet>,
     /// Its kernel has refused requests, or has not answered some.
     pub unwilling: bool,
+    /// Where its daemon comes from.
+    pub past: Past,
+}
+
+/// Where the daemon of a host comes from.
+#[derive(Debug, Default)]
+pub enum Past {
+    /// It was started here.
+    #[default]
+    None,
+    /// It was recorded elsewhere, and is fed what it was fed there; this is what is left of that, and the segments by
+    /// the names of their interfaces.
+    Tape(VecDeque<Chapter>, BTreeMap<Arc<str>, Interface>),
+    /// It was recorded elsewhere, and lives here now.
+    Recorded,
+}
+
+/// A piece of a recorded past.
+#[derive(Debug)]
+pub enum Chapter {
+    /// The node begins.
+    Begin(Box<Node>),
+    /// It is fed.
+    Input(Box<Input<'static>>),
+    /// The tape ends.
+    End,
 }
 
 impl Machine {
@@ -90,6 +117,7 @@ impl Machine {
             numbers: BTreeMap::new(),
             taken: BTreeSet::new(),
             unwilling: false,
+            past: Past::None,
         }
     }
 

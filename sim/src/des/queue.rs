@@ -27,6 +27,8 @@ pub(crate) enum Event {
     LeaseEnds { host: usize, held: Box<(Interface, IpNet)>, renewal: u64 },
     /// Something reaches a process.
     Feed { host: usize, generation: u64, input: Box<Input<'static>> },
+    /// The next thing that a recorded process was fed.
+    Past { host: usize },
     /// A fault of the plan begins.
     Inflict(Box<Fault>),
     /// A fault ends.
@@ -53,6 +55,7 @@ impl Event {
             | Event::Apply { host, .. }
             | Event::LeaseEnds { host, .. }
             | Event::Feed { host, .. }
+            | Event::Past { host }
             | Event::Drain { host, .. }
             | Event::Viewed { host, .. }
             | Event::Traffic { host, .. }

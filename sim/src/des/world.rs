@@ -213,6 +213,7 @@ impl World {
                     self.answer(host, *input);
                 }
             }
+            Event::Past { host } => self.relive(host),
             Event::Inflict(fault) => self.inflict(&fault),
             Event::Undo(fault) => self.undo(&fault),
             Event::Probe { client } => self.probe(client),

@@ -124,6 +124,7 @@ fn faults(case: &Case, act: &Act) -> Vec<(Duration, Fault)> {
         ],
         What::Reload(n) => now(Fault::Reload { host: n - 1, to: Tweak::First }),
         What::Delete(n) => now(Fault::TakeAddresses { host: n - 1 }),
+        What::Resign(n) => now(Fault::Resign { host: n - 1, back: lasts }),
         What::Server(n) => now(server(n)),
         What::Servers => (1..=case.files.len()).map(|n| (Duration::ZERO, server(n))).collect(),
     }

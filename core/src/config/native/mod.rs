@@ -12,6 +12,7 @@ mod check;
 pub mod codes;
 mod desk;
 mod file;
+mod process;
 mod read;
 mod talk;
 mod value;

@@ -91,6 +91,10 @@ fn lines_about_virtual_routers_keep_the_familiar_phrases_and_say_why() {
             Event::GroupRole { name: vi(), to: Role::Master },
             "VRRP_Group(VI_1) Syncing instances to MASTER state",
         ),
+        (
+            Event::Ordered { what: "virtual router VI_1 resigns".into() },
+            "Ordered by an operator: virtual router VI_1 resigns",
+        ),
         (Event::Leaving { name: vi(), heard: Some(PEER) }, "(VI_1) Left: 192.0.2.12 has taken over"),
     ];
     for (event, wanted) in cases {
