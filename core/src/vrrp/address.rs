@@ -274,6 +274,12 @@ impl Hold {
         Told::Nothing
     }
 
+    /// A dump that does not name it tells of our own removal; the notice of that is still to come, and must find us expecting
+    /// it.
+    pub(super) fn is_given_up_at(&self, on: Interface, address: IpNet) -> bool {
+        self.spec.address == address && self.on == Some(on) && !self.wanted
+    }
+
     /// Where it ought to be, when a dump that began after the kernel's last answer does not name it. The notices of its
     /// arrival and of its end may both be lost, so that nothing else would ever tell; nor is it our own removal then.
     pub(super) fn missing_from(&mut self, dump: &Dump) -> Option<(Interface, IpNet)> {

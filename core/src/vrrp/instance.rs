@@ -383,6 +383,11 @@ impl Instance {
         self.holds.iter_mut().filter_map(|hold| hold.missing_from(dump)).collect()
     }
 
+    /// The address at `on` is one of ours that we do not want any more.
+    pub(super) fn has_given_up(&self, on: Interface, address: IpNet) -> bool {
+        self.holds.iter().any(|hold| hold.is_given_up_at(on, address))
+    }
+
     /// A link is gone, and all addresses with it.
     pub(super) fn on_link_gone(&mut self, desk: &mut Desk<'_, '_>, on: Interface) {
         for hold in &mut self.holds {

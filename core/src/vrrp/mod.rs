@@ -179,6 +179,7 @@ impl Routers {
         }
         let mut gone = change.gone;
         if let Some(dump) = &change.complete {
+            gone.retain(|(on, address)| !self.instances.values().any(|one| one.has_given_up(*on, *address)));
             gone.extend(self.instances.values_mut().flat_map(|instance| instance.missing_from(dump)));
         }
         for (on, address) in gone {

@@ -398,8 +398,8 @@ impl Draw<'_> {
     fn tweak(&mut self) -> Tweak {
         match self.rng.below(10) {
             0 => Tweak::First,
-            1 | 2 => Tweak::ExtraAddress,
-            3 | 4 => Tweak::As(self.one_host()),
+            1..=3 => Tweak::ExtraAddress,
+            4 => Tweak::As(self.one_host()),
             5 => Tweak::Interval,
             6 => Tweak::Password,
             7 if self.shape.servers > 0 => Tweak::HalfTheServers,
