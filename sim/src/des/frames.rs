@@ -51,7 +51,7 @@ impl World {
         self.watch.frames += 1;
         let frame = Rc::new(Frame { sender: port, order: self.watch.frames, honest, on, body });
         while to < end {
-            if to != port {
+            if to != port || self.setting.echo && (to, end) == (port, self.hosts.len()) {
                 let arrives = self.put(port, to, &frame);
                 if honest && farewell && !arrives {
                     self.mark(Mark::FarewellLost);
@@ -125,10 +125,11 @@ impl World {
                 }
                 // A changed copy must be refused; a forgery may be believed.
                 if frame.honest || frame.sender >= self.lan.ports() {
-                    invariant::believe(self, to, frame);
+                    invariant::on_advert(self, to, frame);
                 }
                 let payload = Cow::Borrowed(&payload[..]);
                 self.feed(to, Input::Packet { on, from: *from, to: *at, hops: *hops, payload });
+                invariant::frame_handled(self, to);
             }
             Body::Announce(address) => {
                 if self.setting.canary != Some(Canary::DeafNeighbours) {

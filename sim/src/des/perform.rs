@@ -3,7 +3,7 @@
 //! Exhaustive over actions: a new one does not compile until the simulator knows it.
 
 use super::connection::Stand;
-use super::host::{Host, Past, Process};
+use super::host::{Asked, Host, Past, Process};
 use super::invariant;
 use super::kernel::Request;
 use super::lan::Body;
@@ -25,6 +25,8 @@ use std::time::Duration;
 
 /// An answer that comes too late does so by this much more than the core waits for the longest.
 const TOO_LATE: Duration = Duration::from_millis(3_200);
+/// So many of a thousand such answers never come.
+const LOST: u64 = 250;
 /// Answers that need no work arrive after this time.
 const PROMPT: Duration = Duration::from_micros(100);
 
@@ -164,7 +166,7 @@ impl World {
             Action::Address { ticket, on, address, own, lease, how: _ } => {
                 let request = Box::new(Request { ticket, on, address, own, lease });
                 self.seen(host, |process| {
-                    process.seen.asked.insert((on, address), (ticket, own));
+                    process.seen.asked.insert((on, address), Asked { ticket, own, granted: false });
                 });
                 let at = self.hosts[host].kernel.turn(self.now, self.setting.apply);
                 let generation = self.hosts[host].generation;
@@ -237,6 +239,9 @@ impl World {
             };
         }
         let generation = h.generation;
+        if h.machine.slow_checks > 0 && h.rng.chance(LOST) {
+            return;
+        }
         let late = if h.machine.slow_checks > 0 { within + TOO_LATE } else { Duration::ZERO };
         let at = self.now + outcome.took + late;
         let input = Box::new(Input::Checked { check, ticket, outcome });
@@ -321,6 +326,7 @@ impl World {
             self.addresses_changed(host);
         }
         if self.hosts[host].generation != generation {
+            self.hosts[host].machine.taken.insert(request.address); // by what a predecessor asked for
             return;
         }
         if let Some(notice) = notice {
@@ -330,7 +336,7 @@ impl World {
             .process
             .as_ref()
             .and_then(|process| process.seen.asked.get(&(request.on, request.address)).copied());
-        if asked.is_some_and(|(ticket, own)| ticket != request.ticket && own != request.own) {
+        if asked.is_some_and(|asked| asked.ticket != request.ticket && asked.own != request.own) {
             self.mark(Mark::DoneAfterChangedBack);
         }
         if self.hosts[host].kernel.mood.mute == 0 {
@@ -346,6 +352,7 @@ impl World {
             return;
         }
         self.trace.say(self.now, Some(host), format_args!("the kernel ends {address}"));
+        self.hosts[host].machine.taken.insert(address);
         if let Some(notice) = self.hosts[host].kernel.take_away(on, address) {
             self.addresses_changed(host);
             self.notify(host, notice);
@@ -358,8 +365,9 @@ impl World {
             return;
         }
         let generation = self.hosts[host].generation;
+        let at = self.hosts[host].kernel.notice_turn(self.now);
         let input = Box::new(Input::Kernel(notice));
-        self.queue.push(self.now + Duration::from_micros(50), Event::Feed { host, generation, input });
+        self.queue.push(at, Event::Feed { host, generation, input });
     }
 
     /// Something about the addresses of `host` changed.
