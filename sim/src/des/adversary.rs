@@ -114,7 +114,7 @@ impl World {
         bytes[6..8].fill(0);
         let sum = Sum::default().bytes(&bytes).finish().to_be_bytes();
         bytes[6..8].copy_from_slice(&sum);
-        self.send_forged(member, heard.on, Body::Advert { from, to, hops: 255, payload: bytes.into() });
+        self.send_forged(member, heard.on, Body::Advert { from, to, hops: 255, payload: bytes });
     }
 
     /// Starts the noise.
