@@ -98,6 +98,7 @@ impl Bench {
                 }
                 Action::Address { ticket, .. } | Action::Receive { ticket, .. } => done.push(ticket),
                 Action::Advertise { .. }
+                | Action::Item { .. }
                 | Action::Announce { .. }
                 | Action::Check { .. }
                 | Action::Cancel { .. }

@@ -3,6 +3,7 @@
 //! Nothing in here needs another look at a file; every number is in range, every name resolved.
 
 pub use super::algorithm::{Algorithm, HashType};
+use super::item::{Item, StaticItem};
 use super::names::Names;
 pub use super::node::{AnnounceGap, Debounce, GapGroup, LinksConfig, NodeConfig, StartDelay};
 pub use super::notify::{Command, Deleted, NotifyConfig, Pipe};
@@ -33,6 +34,9 @@ pub struct Config {
     pub frontends: BTreeMap<FrontendId, Arc<FrontendConfig>>,
     /// Pools.
     pub pools: BTreeMap<PoolId, Arc<PoolConfig>>,
+    /// Addresses, routes and rules that are there as long as the daemon runs.
+    #[serde(default)]
+    pub items: Vec<StaticItem>,
     /// Ids given so far.
     pub names: Names,
 }
@@ -61,6 +65,9 @@ pub struct InstanceConfig {
     pub transport: TransportConfig,
     /// Its addresses, advertised ones first, in the file's order.
     pub addresses: Vec<VirtualAddress>,
+    /// Its routes, then its rules (`virtual_routes`, `virtual_rules`), in the file's order.
+    #[serde(default)]
+    pub items: Vec<Arc<Item>>,
     /// Password, if any.
     pub authentication: Authentication,
     /// How it tells the neighbours.
@@ -187,7 +194,7 @@ pub struct Peer {
 }
 
 /// One virtual address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct VirtualAddress {
     /// Address and prefix length.
     pub address: IpNet,

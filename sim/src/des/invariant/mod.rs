@@ -170,6 +170,7 @@ pub fn on_action(world: &mut World, host: usize, action: &Action) {
         Action::Stopped => parting::stopped_leaves_nothing(world, host),
         Action::Listen { open: true, .. }
         | Action::Receive { .. }
+        | Action::Item { .. }
         | Action::Script { .. }
         | Action::Tell { .. } => None,
     };
