@@ -97,11 +97,11 @@ impl Run<'_> {
         self.world.watch.takeovers = None;
         if !self.broken() {
             self.settle("after the drill");
-            self.come_back(router, &key, &fault);
+            self.come_back(router, &key, hit, &fault);
         }
     }
 
-    fn come_back(&mut self, router: &RouterShape, key: &RouterKey, fault: &Fault) {
+    fn come_back(&mut self, router: &RouterShape, key: &RouterKey, hit: usize, fault: &Fault) {
         // An owner that starts again takes its addresses at once.
         let owns = |(host, address): &(usize, ipnet::IpNet)| {
             let instances = self.world.hosts[*host].config.instances.values();
@@ -121,7 +121,10 @@ impl Run<'_> {
         }
         let after = masters(&self.world, &self.main.hosts, key);
         let owner = router.members.iter().any(|member| member.0 == 255);
-        if !self.broken() && !router.preempt && !owner && before.len() == 1 && before != after {
+        // Whoever has just started knows no interval but its own. Where another member's is longer than all that this
+        // one waits for, it may take over before it has heard the master once: physics of unequal intervals.
+        let patient = router.members[hit].1 * u32::from(router.down_adverts) >= router.slowest();
+        if !self.broken() && !router.preempt && patient && !owner && before.len() == 1 && before != after {
             self.world.fail(
                 "A5",
                 format!("vrid {}: nopreempt, but n{:?} became n{:?}", router.vrid, before, after),
