@@ -1,6 +1,6 @@
 //! Deadlines, ordered by time and, within one instant, by key: never by the order in which they were armed.
 
-use crate::id::{CheckId, FrontendId, InstanceId};
+use crate::id::{BfdId, CheckId, FrontendId, InstanceId};
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
@@ -42,6 +42,17 @@ pub enum CheckTimer {
     Expire,
 }
 
+/// What a BFD session waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum BfdTimer {
+    /// The next control packet is due.
+    Transmit,
+    /// The neighbour was not heard for a detection time.
+    Detect,
+    /// Sockets that were refused are asked for again.
+    Open,
+}
+
 /// One deadline of a node; also the reason why it wants to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TimerKey {
@@ -53,6 +64,8 @@ pub enum TimerKey {
     Listen(FrontendId),
     /// The removal of an address that no virtual router has is tried again.
     Leftover,
+    /// A BFD session's.
+    Bfd(BfdId, BfdTimer),
 }
 
 impl fmt::Display for TimerKey {
@@ -62,6 +75,7 @@ impl fmt::Display for TimerKey {
             TimerKey::Check(id, timer) => write!(f, "{id} {timer:?}"),
             TimerKey::Listen(id) => write!(f, "{id} Listen"),
             TimerKey::Leftover => write!(f, "Leftover"),
+            TimerKey::Bfd(id, timer) => write!(f, "{id} {timer:?}"),
         }
     }
 }

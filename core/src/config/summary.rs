@@ -5,7 +5,7 @@
 //! failure to the other router's takeover.
 
 use super::finding::{Findings, Severity};
-use super::model::{CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked};
+use super::model::{BfdConfig, CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked};
 use crate::vrrp::election::master_down;
 use crate::vrrp::lease_for;
 use alloc::format;
@@ -24,6 +24,7 @@ pub fn summary(config: &Config, findings: &Findings) -> String {
     if config.instances.is_empty() {
         lines.push("no virtual address".to_string());
     }
+    lines.extend(config.sessions.values().map(|session| self::session(session)));
     lines.extend(config.pools.values().map(|pool| servers(config, pool)));
     lines.push(counts(findings));
     lines.join("\n") + "\n"
@@ -71,7 +72,7 @@ fn takeover(config: &Config, instance: &InstanceConfig) -> String {
         .iter()
         .filter_map(|tracker| match &tracker.what {
             Tracked::Check(id) => config.checks.get(id),
-            Tracked::Interface(_) => None,
+            Tracked::Interface(_) | Tracked::Session(_) => None,
         })
         .map(|check| millis(check.schedule.interval).saturating_mul(u64::from(check.fall)))
         .max();
@@ -80,6 +81,14 @@ fn takeover(config: &Config, instance: &InstanceConfig) -> String {
         text.push_str(&format!(", after a failed check {}", seconds(all)));
     }
     text
+}
+
+/// The neighbour is taken to have the same times.
+fn session(session: &BfdConfig) -> String {
+    let timing = &session.timing;
+    let believed = timing.min_rx.max(timing.min_tx).saturating_mul(u32::from(timing.multiplier));
+    let (name, to) = (&session.name, session.to);
+    format!("BFD session {name} with {to}: a failure is believed after {} ms of silence", millis(believed))
 }
 
 fn servers(config: &Config, pool: &PoolConfig) -> String {

@@ -52,6 +52,7 @@ fn folds(event: &Event, level: u8) -> bool {
         Event::Rejected { .. }
         | Event::LowerHeard { .. }
         | Event::Odd { .. }
+        | Event::BfdRejected { .. }
         | Event::Refused { .. }
         | Event::Checked { .. }
         | Event::Overrun { .. } => true,
@@ -67,6 +68,7 @@ fn folds(event: &Event, level: u8) -> bool {
         | Event::PoolEmpty { .. }
         | Event::Listening { .. }
         | Event::Reloaded { .. }
+        | Event::Session { .. }
         | Event::Leaving { .. } => {
             debug_assert!(level <= lines::INFO, "debug lines are not for operators");
             false

@@ -7,7 +7,9 @@ use standfast_core::config::model::Config;
 use standfast_core::event::{Event, PacketError, Role, ServerState, Why};
 use standfast_core::id::PoolId;
 use standfast_core::input::{CheckCode, Errno, Outcome};
+use standfast_core::wire::bfd::{Diagnostic, State};
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Syslog severity: the system is unusable.
@@ -88,7 +90,23 @@ pub fn human(event: &Event) -> (u8, String) {
         Event::Leaving { name, heard: Some(peer) } => {
             (NOTICE, format!("({name}) Left: {peer} has taken over"))
         }
+        Event::Session { name, to, why, neighbor, .. } => session(name, *to, *neighbor, *why),
+        Event::BfdRejected { name, from, error } => {
+            let (words, counter) = (error.words(), error.as_str());
+            (WARNING, format!("BFD_Instance({name}) dropped a packet from {from}: {words} ({counter})"))
+        }
         Event::Leaving { name, heard: None } => (NOTICE, format!("({name}) Left: no peer was heard in time")),
+    }
+}
+
+/// The beginning is keepalived's.
+fn session(name: &str, to: State, neighbor: IpAddr, why: Diagnostic) -> (u8, String) {
+    let entering = format!("BFD_Instance({name}) Entering {} state", to.as_str());
+    match to {
+        State::Up | State::Init => (NOTICE, format!("{entering} (neighbour {neighbor})")),
+        State::Down | State::AdminDown => {
+            (WARNING, format!("{entering} (neighbour {neighbor}, {})", why.as_str()))
+        }
     }
 }
 
@@ -294,6 +312,8 @@ pub fn haproxy_lines(config: &Config, event: &Event) -> Option<(PoolId, u8, Stri
         | Event::Overrun { .. }
         | Event::Listening { .. }
         | Event::Reloaded { .. }
+        | Event::Session { .. }
+        | Event::BfdRejected { .. }
         | Event::Leaving { .. } => None,
     }
 }

@@ -46,6 +46,17 @@ pub enum Body {
         /// VRRP header and what follows.
         payload: Arc<[u8]>,
     },
+    /// A datagram to the UDP port of BFD.
+    Control {
+        /// Source address.
+        from: IpAddr,
+        /// Destination address.
+        to: IpAddr,
+        /// TTL or hop limit.
+        hops: u8,
+        /// The control packet.
+        payload: Arc<[u8]>,
+    },
     /// Gratuitous ARP, or unsolicited neighbour advertisement.
     Announce(IpAddr),
     /// Who has this address?
@@ -158,7 +169,7 @@ impl Lan {
         let filtered = match body {
             Body::Advert { to, .. } => ills.no_multicast && to.is_multicast(),
             Body::Announce(_) => ills.no_announce,
-            Body::Query(_) | Body::Reply(_) => false,
+            Body::Control { .. } | Body::Query(_) | Body::Reply(_) => false,
         };
         if link.cuts > 0 || filtered || chance(3, ills.loss) || (ills.bursts > 0 && ills.in_burst) {
             return Passage::default();

@@ -86,6 +86,8 @@ impl World {
                 other @ (Action::Receive { .. }
                 | Action::Address { .. }
                 | Action::Announce { .. }
+                | Action::Bfd { .. }
+                | Action::BfdSend { .. }
                 | Action::Check { .. }
                 | Action::Cancel { .. }
                 | Action::Script { .. }
@@ -136,6 +138,13 @@ impl World {
             Action::Event(event) => hash.debug(event),
             Action::Stopped => hash.number(11),
             Action::Tell { line } => hash.numbers([12, line.len() as u64]),
+            Action::Bfd { ticket, session, open } => {
+                hash.numbers([13, ticket.0, session.0.into(), open.map_or(0, |path| path.port.into())]);
+            }
+            Action::BfdSend { session, payload } => {
+                hash.numbers([14, session.0.into()]);
+                hash.bytes(payload);
+            }
         }
     }
 
@@ -168,6 +177,16 @@ impl World {
                 let on = self.hosts[host].machine.segment(on);
                 self.send(host, on, Body::Announce(address));
             }
+            Action::Bfd { ticket, session, open } => {
+                self.seen(host, |process| {
+                    match open {
+                        Some(path) => process.seen.open.sessions.insert(session, path),
+                        None => process.seen.open.sessions.remove(&session),
+                    };
+                });
+                self.done(host, ticket, Ok(()));
+            }
+            Action::BfdSend { session, payload } => self.send_control(host, session, &payload),
             Action::Check { check, ticket, probe, within } => self.check(host, check, ticket, &probe, within),
             Action::Cancel { ticket: _ } => {}
             Action::Script { ticket, argv: _, user: _ } => self.done(host, ticket, Ok(())),

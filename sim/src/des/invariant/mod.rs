@@ -125,6 +125,8 @@ pub fn on_action(world: &mut World, host: usize, action: &Action) {
             .or_else(|| addresses::note_adopted(world, host, event)),
         Action::Listen { open: true, .. }
         | Action::Receive { .. }
+        | Action::Bfd { .. }
+        | Action::BfdSend { .. }
         | Action::Script { .. }
         | Action::Tell { .. }
         | Action::Stopped => None,
@@ -148,9 +150,12 @@ pub fn on_input(world: &mut World, host: usize, input: &Input<'_>) {
             health::schedule_moves(world, host, new)
         }
         Input::Order(order) => pools::note_order(world, host, order),
-        Input::Tick | Input::Packet { .. } | Input::Observed { .. } | Input::Done { .. } | Input::Stop => {
-            None
-        }
+        Input::Tick
+        | Input::Packet { .. }
+        | Input::Bfd { .. }
+        | Input::Observed { .. }
+        | Input::Done { .. }
+        | Input::Stop => None,
     };
     if let Some(process) = &mut world.hosts[host].process {
         process.seen.pace.ticking = matches!(input, Input::Tick);
