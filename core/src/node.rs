@@ -170,6 +170,7 @@ impl Node {
                 TimerKey::Check(check, timer) => self.checks.on_timer(context!(self), check, timer),
                 TimerKey::Listen(frontend) => self.listeners.on_timer(frontend, context!(self)),
                 TimerKey::Leftover => self.routers.on_leftover_timer(context!(self)),
+                TimerKey::Debounce => self.routers.on_debounce_timer(context!(self)),
                 TimerKey::Bfd(id, timer) => self.sessions.on_timer(context!(self), id, timer, due),
             }
             self.drain();
@@ -189,8 +190,13 @@ impl Node {
     }
 
     fn configure(&mut self, config: Arc<Config>) {
-        if self.stopping || *config == *self.config {
-            return; // a reload without a difference has no action at all
+        if self.stopping {
+            return;
+        }
+        if *config == *self.config {
+            // A reload without a difference has no action at all, unless the pipes' readers asked for one.
+            self.routers.tell_states(context!(self));
+            return;
         }
         let changes = diff::changes(&self.config, &config);
         self.checks.configure(context!(self), &config);
@@ -206,6 +212,7 @@ impl Node {
                 self.routers.on_verdict(context!(self), check.id, check.up); // a new tracker of a known check
             }
         }
+        self.routers.tell_states(context!(self));
     }
 
     fn order(&mut self, order: Order) {

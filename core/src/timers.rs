@@ -21,6 +21,8 @@ pub enum RouterTimer {
     AnnounceLower,
     /// The periodic announcement is due (`garp_master_refresh`).
     AnnounceRefresh,
+    /// The periodic announcement on other interfaces is due (`garp_extra_if`).
+    AnnounceExtra,
     /// The announcements held back by the rate limit may go.
     AnnouncePaced,
     /// Two owners have duelled for long enough.
@@ -64,6 +66,8 @@ pub enum TimerKey {
     Listen(FrontendId),
     /// The removal of an address that no virtual router has is tried again.
     Leftover,
+    /// A link has stood otherwise for long enough to be believed (`interface_up_down_delays`).
+    Debounce,
     /// A BFD session's.
     Bfd(BfdId, BfdTimer),
 }
@@ -75,6 +79,7 @@ impl fmt::Display for TimerKey {
             TimerKey::Check(id, timer) => write!(f, "{id} {timer:?}"),
             TimerKey::Listen(id) => write!(f, "{id} Listen"),
             TimerKey::Leftover => write!(f, "Leftover"),
+            TimerKey::Debounce => write!(f, "Debounce"),
             TimerKey::Bfd(id, timer) => write!(f, "{id} {timer:?}"),
         }
     }

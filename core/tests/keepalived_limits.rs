@@ -129,6 +129,57 @@ fn lists_are_bounded() {
         codes(&(0..many).map(group).collect::<String>()).contains(&1007)
     };
     assert!(!groups(2048) && groups(2049));
+    let delayed = |many: usize| {
+        let lines: String = (0..many).map(|n| format!("l{n} 1 1\n")).collect();
+        codes(&format!("interface_up_down_delays {{\n{lines}}}\n")).contains(&1007)
+    };
+    assert!(!delayed(4096) && delayed(4097));
+    let paced = |many: usize| {
+        let lines: String = (0..many).map(|n| format!("l{n}\n")).collect();
+        codes(&format!("garp_group {{\ngna_interval 1\ninterfaces {{\n{lines}}}\n}}\n")).contains(&1007)
+    };
+    assert!(!paced(4096) && paced(4097));
+}
+
+#[test]
+fn times_and_numbers_of_the_rarer_keywords_end_where_the_page_says() {
+    let global = |line: &str| codes(&format!("global_defs {{\n{line}\n}}\n")).contains(&1007);
+    let own = |line: &str| {
+        let text = format!("vrrp_instance V {{\ninterface e\nvirtual_router_id 7\nnopreempt\n{line}\n}}\n");
+        codes(&text).contains(&1007)
+    };
+    let root = |line: &str| codes(&format!("{line}\n")).contains(&1007);
+    type Reads<'r> = &'r dyn Fn(&str) -> bool;
+    for (reads, right, wrong) in [
+        (&global as Reads<'_>, "vrrp_delay_after_boot 4294", "vrrp_delay_after_boot 4294.000001"),
+        (&global, "vrrp_garp_extra_if 1", "vrrp_garp_extra_if 0"),
+        (&global, "vrrp_garp_extra_if all 86400", "vrrp_garp_extra_if all 86401"),
+        (&own, "garp_extra_if 0", "garp_extra_if -1"),
+        (&own, "garp_extra_if 86400", "garp_extra_if 86401"),
+        (&own, "timer_expired_backup 1", "timer_expired_backup 0"),
+        (&own, "timer_expired_backup 254", "timer_expired_backup 255"),
+        (
+            &own,
+            "unicast_peer {\n192.0.2.1 min_ttl 0 max_ttl 255\n}",
+            "unicast_peer {\n192.0.2.1 max_ttl 256\n}",
+        ),
+        (&own, "preempt_delay 1000", "preempt_delay 1000.000001"),
+        (&own, "advert_int 0.01", "advert_int 0.009999"),
+        (&own, "advert_int 255", "advert_int 255.000001"),
+        (&own, "down_timer_adverts 100", "down_timer_adverts 101"),
+        (&own, "garp_master_repeat 1000", "garp_master_repeat 1001"),
+        (&own, "garp_lower_prio_delay 4294", "garp_lower_prio_delay 4295"),
+        (&root, "interface_up_down_delays {\ne 255 255\n}", "interface_up_down_delays {\ne 255.000001\n}"),
+        (&root, "interface_up_down_delays {\ne 0 0\n}", "interface_up_down_delays {\ne 1 256\n}"),
+        (
+            &root,
+            "garp_group {\ngarp_interval 4294\ninterface e\n}",
+            "garp_group {\ngarp_interval 4295\ninterface e\n}",
+        ),
+    ] {
+        assert!(!reads(right), "{right}");
+        assert!(reads(wrong), "{wrong}");
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use standfast_core::config::model::{
 use standfast_core::config::names::{Kind, Names};
 use standfast_core::config::native;
 use standfast_core::config::source::MemorySource;
+use standfast_core::config::talk::{Answer, Dial, Reply, Said, Step, Talk, Wanted};
 use standfast_core::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -142,6 +143,27 @@ fn expect() -> impl Strategy<Value = Expect> {
     ]
 }
 
+fn step(dial: impl Strategy<Value = Dial> + 'static) -> impl Strategy<Value = Step> {
+    let said = || prop::collection::vec(any::<u8>(), 0..12).prop_map(|octets| Said::new(&octets));
+    let reply = prop_oneof![
+        Just(Reply::Pong),
+        Just(Reply::Smtp),
+        Just(Reply::MysqlGreeting),
+        Just(Reply::MysqlLogin),
+        Just(Reply::Pgsql),
+        Just(Reply::Ldap)
+    ];
+    let what = prop_oneof![
+        said().prop_map(Wanted::Octets),
+        "[a-z^ ]{0,9}".prop_map(Wanted::Pattern),
+        "[0-9A-F]{0,9}".prop_map(Wanted::HexPattern),
+        reply.prop_map(Wanted::Reply),
+    ];
+    let answer = (what, any::<bool>(), prop::option::of(any::<u32>()))
+        .prop_map(|(what, negated, least)| Step::Expect(Answer { what, negated, least }));
+    prop_oneof![dial.prop_map(Step::Connect), said().prop_map(Step::Send), answer]
+}
+
 fn probe() -> impl Strategy<Value = Probe> {
     let http = (
         (address(), duration(), prop::option::of(tls()), any::<String>(), any::<String>(), any::<String>()),
@@ -150,7 +172,11 @@ fn probe() -> impl Strategy<Value = Probe> {
         .prop_map(|((to, connect, tls, method, uri, version), (headers, body, expect))| {
             Probe::Http(HttpProbe { to, connect, tls, method, uri, version, headers, body, expect })
         });
+    let dial = || (address(), prop::option::of(tls())).prop_map(|(to, tls)| Dial { to, tls });
+    let talk = (dial(), duration(), prop::collection::vec(step(dial()), 1..5))
+        .prop_map(|(first, connect, steps)| Probe::Talk(Talk { first, connect, steps }));
     prop_oneof![
+        talk,
         (address(), duration()).prop_map(|(to, connect)| Probe::Tcp { to, connect }),
         (address(), duration()).prop_map(|(to, connect)| Probe::SslHello { to, connect }),
         (address(), duration(), tls()).prop_map(|(to, connect, tls)| Probe::Tls { to, connect, tls }),

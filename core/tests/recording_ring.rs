@@ -2,7 +2,7 @@
 
 mod recording;
 
-use recording::{Flight, KEY, PASSWORD, SMALL, TOKEN, config, replay};
+use recording::{Flight, KEY, PASSWORD, SMALL, SPOKEN, TOKEN, config, replay};
 use standfast_core::input::Input;
 use standfast_core::node::Node;
 use standfast_core::record::{Full, MIN_BYTES, Recording, Replay, Start, Step, Writer, decode, encode};
@@ -62,12 +62,13 @@ fn no_secret_is_in_a_recording() {
     let mut plain = Vec::new();
     encode(&flight.node, None, &mut plain).unwrap();
     assert!(
-        contains(&plain, PASSWORD) && contains(&plain, TOKEN.as_bytes()),
+        contains(&plain, PASSWORD) && contains(&plain, TOKEN.as_bytes()) && contains(&plain, SPOKEN),
         "the test looks for the right things"
     );
     assert!(!contains(&flight.memory, PASSWORD));
     assert!(!contains(&flight.memory, TOKEN.as_bytes()));
     assert!(!contains(&flight.memory, b"hush"));
+    assert!(!contains(&flight.memory, SPOKEN));
 }
 
 #[test]

@@ -5,7 +5,8 @@
 pub use super::algorithm::{Algorithm, HashType};
 pub use super::bfd::{BfdConfig, BfdTiming};
 use super::names::Names;
-pub use super::notify::{Command, NotifyConfig, Pipe};
+pub use super::node::{AnnounceGap, Debounce, GapGroup, LinksConfig, NodeConfig, StartDelay};
+pub use super::notify::{Command, Deleted, NotifyConfig, Pipe};
 use crate::action::AddressOptions;
 use crate::id::{BfdId, CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
 use alloc::collections::BTreeMap;
@@ -46,53 +47,6 @@ impl Config {
     pub const MAX_SERVERS: usize = 16_384;
     /// The most addresses of one virtual router that fit its advertisement.
     pub const MAX_ADDRESSES: usize = 255;
-}
-
-/// What concerns the node as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeConfig {
-    /// `router_id`: a name for mails and logs, not on the wire.
-    pub router_id: Option<String>,
-    /// Install addresses with a kernel lifetime and renew it (default), so that a killed or frozen daemon loses
-    /// them by the kernel's hand.
-    pub lease: bool,
-    /// `vrrp_startup_delay`.
-    pub startup_delay: Duration,
-    /// `vrrp_garp_interval`: shortest gap between two announcements on one interface; zero is none.
-    pub garp_interval: Duration,
-    /// `vrrp_gna_interval`: the same for IPv6.
-    pub gna_interval: Duration,
-    /// `log_unknown_vrids`.
-    pub log_unknown_vrids: bool,
-    /// Where `global` of haproxy.cfg sends process messages.
-    pub log: Vec<LogTarget>,
-    /// Most connections of the process (`maxconn` in `global`); zero is automatic.
-    pub max_connections: u32,
-    /// `spread-checks`, per cent of the interval.
-    pub spread_checks: u8,
-    /// Named pipes that are told of every transition.
-    #[serde(default)]
-    pub pipes: Vec<Pipe>,
-    /// Where the flight recorder writes, or `off`; `None` is the default place. Taken up at the start only.
-    pub record: Option<String>,
-}
-
-impl Default for NodeConfig {
-    fn default() -> NodeConfig {
-        NodeConfig {
-            router_id: None,
-            lease: true,
-            startup_delay: Duration::ZERO,
-            garp_interval: Duration::ZERO,
-            gna_interval: Duration::ZERO,
-            log_unknown_vrids: false,
-            log: Vec::new(),
-            max_connections: 0,
-            spread_checks: 0,
-            pipes: Vec::new(),
-            record: None,
-        }
-    }
 }
 
 /// A virtual router.
@@ -175,6 +129,9 @@ pub struct ElectionConfig {
     pub last_advert: bool,
     /// `owner_ignore_adverts`.
     pub owner_ignores: bool,
+    /// `timer_expired_backup`: a master that was not scheduled for so long that a peer of this priority could have taken
+    /// over becomes backup; `None` reckons with a peer of its own priority.
+    pub oversleep_priority: Option<u8>,
     /// `strict_mode`.
     pub strict: bool,
 }
@@ -196,6 +153,20 @@ pub struct TransportConfig {
     pub skip_address_check: bool,
     /// VRRPv3 over IPv4 without the pseudo header in the checksum (RFC 9568; `v3_checksum_as_v2`).
     pub plain_checksum: bool,
+    /// The checksum of keepalived up to 1.3.6, in VRRPv3 over IPv4 by unicast.
+    pub old_checksum: OldChecksum,
+}
+
+/// `old_unicast_checksum`: the pseudo header names the multicast group, though the packet goes to a peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OldChecksum {
+    /// Taken from a peer that sends it, and sent from then on.
+    #[default]
+    Detect,
+    /// Neither taken nor sent.
+    Never,
+    /// Taken, and sent from the start.
+    Always,
 }
 
 /// Where advertisements go.
@@ -203,7 +174,7 @@ pub struct TransportConfig {
 pub enum Destination {
     /// To a multicast group: 224.0.0.18 or ff02::12 unless told otherwise.
     Multicast(IpAddr),
-    /// To each peer (`unicast_peer`).
+    /// To each peer (`unicast_peer`). Without any it is in FAULT (`unicast_fault_no_peer`).
     Unicast(Vec<Peer>),
 }
 
@@ -263,6 +234,8 @@ pub struct AnnounceConfig {
     pub lower_repeat: u32,
     /// `garp_lower_prio_delay`.
     pub lower_delay: Duration,
+    /// `garp_extra_if`: period while master for addresses on other interfaces than the router's own; zero is none.
+    pub extra: Duration,
 }
 
 /// What raises or lowers a priority.
@@ -370,6 +343,8 @@ pub enum Probe {
     },
     /// One HTTP request.
     Http(HttpProbe),
+    /// A conversation (`option tcp-check` with rules, and the checks of protocols).
+    Talk(super::talk::Talk),
     /// A look at a file or at the processes of this host.
     Watch(Arc<super::watch::Watch>),
     /// A TLS handshake.

@@ -35,6 +35,20 @@ pub struct NotifyConfig {
     /// `notify_priority_changes`: the pipes are told of each change of priority.
     #[serde(default)]
     pub priorities: bool,
+    /// `notify_deleted`.
+    pub deleted: Deleted,
+}
+
+/// What is told of a virtual router that a reload removes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deleted {
+    /// FAULT, if it took part: what keepalived has always told.
+    #[default]
+    Fault,
+    /// DELETED, to `notify` and the pipes (`notify_deleted`).
+    Told,
+    /// The same, and a command of its own is run first.
+    Run(Command),
 }
 
 /// A named pipe that is told of every transition (`notify_fifo`, `vrrp_notify_fifo`).

@@ -6,6 +6,7 @@
 
 use super::finding::{Findings, Severity};
 use super::model::{BfdConfig, CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked};
+use super::talk::{Reply, Step, Talk, Wanted};
 use crate::vrrp::election::master_down;
 use crate::vrrp::lease_for;
 use alloc::format;
@@ -119,6 +120,7 @@ fn kind(probe: &Probe) -> String {
         Probe::Tcp { .. } => "a TCP connect".to_string(),
         Probe::SslHello { .. } => "an old TLS hello (any answer counts)".to_string(),
         Probe::Tls { .. } => "a TLS handshake".to_string(),
+        Probe::Talk(talk) => talked(talk),
         Probe::Http(HttpProbe { method, uri, tls, .. }) => {
             let over = if tls.is_some() { " over TLS" } else { "" };
             format!("{method} {}{over}", uri.chars().take(80).collect::<String>())
@@ -139,6 +141,26 @@ fn seconds(time: Duration) -> String {
     let rest = parts * unit % 1000 / unit;
     let text = format!("{whole}.{rest:0digits$}");
     format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// What a conversation is, by the last reply it waits for.
+fn talked(talk: &Talk) -> String {
+    let last = talk.steps.iter().rev().find_map(|step| match step {
+        Step::Expect(answer) => Some(&answer.what),
+        Step::Connect(_) | Step::Send(_) => None,
+    });
+    let steps = talk.steps.len();
+    match last {
+        Some(Wanted::Reply(Reply::Pong)) => "a PING of Redis".to_string(),
+        Some(Wanted::Reply(Reply::Smtp)) => "a greeting of SMTP".to_string(),
+        Some(Wanted::Reply(Reply::MysqlGreeting)) => "the greeting of MySQL".to_string(),
+        Some(Wanted::Reply(Reply::MysqlLogin)) => "a login of MySQL".to_string(),
+        Some(Wanted::Reply(Reply::Pgsql)) => "a hello of PostgreSQL".to_string(),
+        Some(Wanted::Reply(Reply::Ldap)) => "an anonymous bind of LDAP".to_string(),
+        Some(Wanted::Octets(_) | Wanted::Pattern(_) | Wanted::HexPattern(_)) | None => {
+            format!("a conversation of {steps} steps")
+        }
+    }
 }
 
 #[cfg(test)]

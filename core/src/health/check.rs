@@ -133,7 +133,7 @@ impl Check {
                 Probe::Watch(_) => CheckCode::WatchBad,
                 Probe::Tcp { .. } => CheckCode::L4Timeout,
                 Probe::SslHello { .. } | Probe::Tls { .. } => CheckCode::L6Timeout,
-                Probe::Http(_) => CheckCode::L7Timeout,
+                Probe::Http(_) | Probe::Talk(_) => CheckCode::L7Timeout,
             };
             self.ended(cx, outcome_of(code, String::new(), cx.now.since(run.started)));
         }
@@ -295,5 +295,6 @@ fn subject(probe: &Probe) -> (Option<&Command>, Option<&Watch>, Option<SocketAdd
         | Probe::SslHello { to, .. }
         | Probe::Http(HttpProbe { to, .. })
         | Probe::Tls { to, .. } => (None, None, Some(*to)),
+        Probe::Talk(talk) => (None, None, Some(talk.first.to)),
     }
 }

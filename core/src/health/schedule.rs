@@ -23,7 +23,9 @@ const SCRIPT_GRACE: Duration = Duration::from_secs(3);
 pub(crate) fn patience(config: &CheckConfig) -> Duration {
     let grace = match *config.probe {
         Probe::Script { .. } | Probe::Watch(_) => SCRIPT_GRACE,
-        Probe::Tcp { .. } | Probe::SslHello { .. } | Probe::Http(_) | Probe::Tls { .. } => GRACE,
+        Probe::Tcp { .. } | Probe::SslHello { .. } | Probe::Http(_) | Probe::Talk(_) | Probe::Tls { .. } => {
+            GRACE
+        }
     };
     config.schedule.timeout.saturating_add(grace)
 }

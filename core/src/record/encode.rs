@@ -231,10 +231,15 @@ impl<'e, 'a> ser::Serializer for &'e mut Encoder<'a> {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _name: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), EncodeError> {
-        value.serialize(self)
+        // What a check says to a server may be a password (`AUTH`).
+        let secret = self.secret;
+        self.secret |= name == "Said";
+        value.serialize(&mut *self)?;
+        self.secret = secret;
+        Ok(())
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

@@ -5,7 +5,7 @@ use super::instance::{Duel, Instance};
 use super::receive::{Advert, Complaint, Judged, Packet, check};
 use super::transition::Parting;
 use super::world::Desk;
-use crate::config::model::Version;
+use crate::config::model::{OldChecksum, Version};
 use crate::event::{Event, Role, Why};
 use crate::timers::RouterTimer;
 use alloc::format;
@@ -73,13 +73,26 @@ impl Instance {
         if compare && advert.list_differs {
             // Accepted: rejecting it makes two masters while one side has an address more (keepalived < 2.3.3).
             self.counters.addr_list_differs += 1;
-            let what = String::from("its address list is not ours");
+            let what = String::from("its address list is not ours (addr_list_differs)");
             self.odd(desk, advert.from, Complaint::AddressList, what);
         }
         if self.config.router.version == Version::V3 && advert.interval != self.config.election.interval {
-            let what =
-                format!("its interval is {:?}, not {:?}", advert.interval, self.config.election.interval);
+            self.counters.interval_differs += 1;
+            let ours = self.config.election.interval;
+            let what = format!("its interval is {:?}, not {ours:?} (interval_differs)", advert.interval);
             self.odd(desk, advert.from, Complaint::Interval, what);
+        }
+        if advert.is_stranger {
+            // keepalived hears it without a word, and two lists that disagree end in two masters.
+            self.counters.not_listed += 1;
+            let what = String::from("it is none of our unicast_peers (not_listed), so it does not hear us");
+            self.odd(desk, advert.from, Complaint::Stranger, what);
+        }
+        let detects = self.config.transport.old_checksum == OldChecksum::Detect;
+        if advert.old_checksum && detects && !advert.is_stranger && !self.heard.old_checksum {
+            self.heard.old_checksum = true;
+            let what = String::from("its checksum is that of keepalived up to 1.3.6, as ours is from now on");
+            desk.tell(Event::Odd { name: self.name().clone(), from: advert.from, what });
         }
     }
 
@@ -157,9 +170,6 @@ impl Instance {
     }
 
     fn learn(&mut self, desk: &mut Desk<'_, '_>, advert: &Advert) {
-        if self.heard.master.is_some_and(|(from, _, _)| from != advert.from) {
-            self.complaints.clear();
-        }
         if self.config.router.version == Version::V3 {
             self.clock.interval = advert.interval;
         }

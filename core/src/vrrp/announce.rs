@@ -7,7 +7,7 @@
 //! [`LOWER_ROOM`] is used up they are put off, not dropped, since the last one is what heals a split.
 
 use super::instance::Instance;
-use super::world::Desk;
+use super::world::{Desk, PaceKey, Sharer};
 use crate::action::Action;
 use crate::config::model::Family;
 use crate::id::Interface;
@@ -80,13 +80,13 @@ impl Instance {
             keys.rotate_left(first);
             let (mut sent, mut wait) = (false, None);
             for (on, address) in keys {
-                let (family, gap) = pace_of(desk, address);
-                if let Some(free) = desk.pace.get(&(on, family)).copied().filter(|free| *free > now) {
+                let (key, gap) = pace_of(desk, on, address);
+                if let Some(free) = desk.pace.get(&key).copied().filter(|free| *free > now) {
                     wait = Some(wait.map_or(free, |at: Time| at.min(free)));
                     continue;
                 }
                 if !gap.is_zero() {
-                    desk.pace.insert((on, family), now + gap);
+                    desk.pace.insert(key, now + gap);
                 }
                 self.send_pending(desk, on, address);
                 sent = true;
@@ -126,6 +126,29 @@ impl Instance {
         if !refresh.is_zero() {
             self.arm(desk, RouterTimer::AnnounceRefresh, now + delay + refresh);
         }
+        self.plan_extra(desk);
+    }
+
+    /// `garp_extra_if`. keepalived looks at virtual MACs only, unless told `all`; here every address on another interface
+    /// than the router's own is announced.
+    fn plan_extra(&mut self, desk: &mut Desk<'_, '_>) {
+        let extra = self.config.announce.extra;
+        let elsewhere = self.holds.iter().any(|hold| hold.spec.interface != self.config.router.interface);
+        if elsewhere && !extra.is_zero() {
+            let at = desk.now() + extra;
+            self.arm(desk, RouterTimer::AnnounceExtra, at);
+        }
+    }
+
+    /// Switches on the way to the other interfaces may have forgotten us.
+    pub(super) fn on_announce_extra(&mut self, desk: &mut Desk<'_, '_>) {
+        for hold in self.holds.iter().filter(|hold| hold.spec.interface != self.config.router.interface) {
+            if let (true, true, Some(on)) = (hold.wanted, hold.owned, hold.on()) {
+                self.announcing.pending.entry((on, hold.spec.address.addr())).or_insert(1);
+            }
+        }
+        self.pump(desk);
+        self.plan_extra(desk);
     }
 
     /// A lower advertisement was heard: whoever sent it may have told the neighbours of itself. Returns false when a
@@ -176,9 +199,16 @@ impl Instance {
     }
 }
 
-fn pace_of(desk: &Desk<'_, '_>, address: IpAddr) -> (Family, Duration) {
+/// Who shares the pace of an address, and the gap to the next announcement.
+fn pace_of(desk: &Desk<'_, '_>, on: Interface, address: IpAddr) -> (PaceKey, Duration) {
+    let links = &desk.world.node.links;
+    let name = desk.world.links.link(on).map(|link| &link.name);
+    let group =
+        links.groups.iter().position(|group| name.is_some_and(|name| group.interfaces.contains(name)));
+    let gap = group.and_then(|nth| links.groups.get(nth)).map_or(links.gap, |group| group.gap);
+    let shared = group.map_or(Sharer::Link(on), Sharer::Group);
     match address {
-        IpAddr::V4(_) => (Family::V4, desk.world.node.garp_interval),
-        IpAddr::V6(_) => (Family::V6, desk.world.node.gna_interval),
+        IpAddr::V4(_) => ((shared, Family::V4), gap.arp),
+        IpAddr::V6(_) => ((shared, Family::V6), gap.na),
     }
 }

@@ -14,7 +14,7 @@ use super::status::{AddressStatus, Counters, MasterStatus, PriorityStatus, Route
 use super::world::{Desk, World};
 use super::{lease, transition};
 use crate::action::Action;
-use crate::config::model::{Authentication, Destination, InstanceConfig, Version};
+use crate::config::model::{Authentication, Destination, InstanceConfig, OldChecksum, Version};
 use crate::event::Role;
 use crate::id::{InstanceId, Interface, Ticket};
 use crate::input::Errno;
@@ -71,6 +71,8 @@ pub(super) struct Heard {
     pub(super) master: Option<(IpAddr, u8, Time)>,
     /// It has said farewell since.
     pub(super) farewell: Option<IpAddr>,
+    /// A peer has keepalived's checksum of before 1.3.7 (`OldChecksum::Detect`).
+    pub(super) old_checksum: bool,
 }
 
 /// Deadlines that others depend on, beside the timers themselves.
@@ -171,6 +173,14 @@ impl Instance {
         election::master_down(version, adverts, self.skew_priority(), self.clock.interval)
     }
 
+    /// How long a master may be silent before a peer could have taken over: one of the priority that
+    /// `timer_expired_backup` names, else one like itself.
+    pub(super) fn oversleeping_time(&self) -> Duration {
+        let (version, adverts) = (self.config.router.version, self.config.election.down_adverts);
+        let priority = self.config.election.oversleep_priority.unwrap_or(self.skew_priority());
+        election::master_down(version, adverts, priority, self.clock.interval)
+    }
+
     /// How long a node that was not scheduled listens before it believes the silence: any living master speaks
     /// within one interval.
     pub(super) fn listening_time(&self) -> Duration {
@@ -218,7 +228,7 @@ impl Instance {
                 (Version::V2, Authentication::None) | (Version::V3, _) => None,
             },
         };
-        let form = if config.transport.plain_checksum { ChecksumForm::Plain } else { ChecksumForm::Pseudo };
+        let form = self.checksum_form();
         let mut put = |to: IpAddr, hops: u8| {
             let payload = advertisement.emit(from, to, form);
             desk.cx.out.act(Action::Advertise { on, from, to, hops, payload });
@@ -232,6 +242,22 @@ impl Instance {
         self.counters.advert_sent += 1;
         if priority == FAREWELL {
             self.counters.pri_zero_sent += 1;
+        }
+    }
+
+    /// How the checksum of what we send is computed.
+    fn checksum_form(&self) -> ChecksumForm {
+        let transport = &self.config.transport;
+        let unicast = matches!(transport.to, Destination::Unicast(_));
+        let old = match transport.old_checksum {
+            OldChecksum::Always => unicast,
+            OldChecksum::Detect => unicast && self.heard.old_checksum,
+            OldChecksum::Never => false,
+        };
+        match (old, transport.plain_checksum) {
+            (true, _) => ChecksumForm::OldUnicast,
+            (false, true) => ChecksumForm::Plain,
+            (false, false) => ChecksumForm::Pseudo,
         }
     }
 

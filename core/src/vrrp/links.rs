@@ -71,8 +71,8 @@ impl Links {
         self.known.get(&index).map(|known| &known.link)
     }
 
-    /// Up and running.
-    pub(super) fn usable(&self, name: &str) -> bool {
+    /// Up and running, as reported.
+    pub(super) fn is_up(&self, name: &str) -> bool {
         self.index(name).and_then(|i| self.link(i)).is_some_and(|link| link.up && link.running)
     }
 

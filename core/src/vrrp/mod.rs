@@ -8,6 +8,7 @@
 mod address;
 mod advert;
 mod announce;
+mod debounce;
 pub mod election;
 mod group;
 mod instance;
@@ -25,6 +26,7 @@ mod sweep;
 mod transition;
 mod world;
 
+pub use debounce::longest as longest_debounce;
 pub use lease::{lease_for, lease_is_safe};
 pub use leave::{HANDOVER_GRACE, LEAVE_AT_MOST};
 pub use receive::Packet;
@@ -153,6 +155,7 @@ impl Routers {
             | KernelNotice::Unsent { .. } => None,
         };
         let change = self.world.links.learn(cx.now, notice);
+        self.debounce(cx);
         if !self.stage.started {
             if change.complete {
                 self.start(cx);
@@ -268,6 +271,7 @@ impl Routers {
             | RouterTimer::AnnounceAgain
             | RouterTimer::AnnounceLower
             | RouterTimer::AnnounceRefresh
+            | RouterTimer::AnnounceExtra
             | RouterTimer::AnnouncePaced
             | RouterTimer::Duel
             | RouterTimer::Lease => {

@@ -30,6 +30,8 @@ pub(super) enum Fault {
     SourceGone(IpAddr),
     /// The kernel refuses reception: the silence would prove nothing.
     Deaf(Arc<str>),
+    /// Unicast, and nobody to talk to (`unicast_fault_no_peer`).
+    NoPeer,
     /// A tracked check or BFD session without weight has failed, or a tracked file asks for it; in words.
     Check(String),
 }
@@ -43,6 +45,7 @@ impl Fault {
             Fault::NoSource(name) => format!("no source address on {name}"),
             Fault::SourceGone(source) => format!("source address {source} is gone"),
             Fault::Deaf(name) => format!("cannot receive advertisements on {name}"),
+            Fault::NoPeer => String::from("there is no unicast peer"),
             Fault::Check(failure) => failure.clone(),
         }
     }
@@ -51,7 +54,7 @@ impl Fault {
 /// Whether a tracker is healthy; `None` while unknown.
 fn healthy(world: &World, tracker: &Tracker) -> Option<bool> {
     match &tracker.what {
-        Tracked::Interface(name) => Some(world.links.usable(name)),
+        Tracked::Interface(name) => Some(world.usable(name)),
         Tracked::Check(check) => world.verdicts.get(check).copied(),
         // Never unknown: a session starts Down, and who depends on it waits for it (keepalived).
         Tracked::Session(session) => Some(world.session_is_up(*session)),
@@ -89,6 +92,9 @@ pub(super) fn faults(world: &World, config: &InstanceConfig) -> BTreeSet<Fault> 
             faults.insert(Fault::SourceGone(source));
         }
         (Some(_), _) => {}
+    }
+    if matches!(&config.transport.to, Destination::Unicast(peers) if peers.is_empty()) {
+        faults.insert(Fault::NoPeer);
     }
     if world.listens_at(config).is_some_and(|at| world.deaf.contains_key(&at)) {
         faults.insert(Fault::Deaf(interface.clone()));

@@ -6,7 +6,7 @@
 
 use super::election::OWNER;
 use super::instance::{Instance, MULTICAST_HOPS};
-use crate::config::model::{Authentication, Destination, Family, InstanceConfig, Version};
+use crate::config::model::{Authentication, Destination, Family, InstanceConfig, OldChecksum, Version};
 use crate::event::PacketError;
 use crate::id::Interface;
 use crate::wire::vrrp::{self, TYPE_ADVERTISEMENT, View};
@@ -41,6 +41,10 @@ pub(super) struct Advert {
     pub(super) interval: Duration,
     /// Its address list differs from ours.
     pub(super) list_differs: bool,
+    /// It came by unicast from somebody who is no configured peer.
+    pub(super) is_stranger: bool,
+    /// Its checksum is that of keepalived up to 1.3.6.
+    pub(super) old_checksum: bool,
 }
 
 /// A kind of complaint, told once per sender.
@@ -58,6 +62,8 @@ pub(super) enum Complaint {
     Duel,
     /// Ignored, since we are the owner.
     Owner,
+    /// Not in our list of peers.
+    Stranger,
 }
 
 /// What was told already.
@@ -139,18 +145,24 @@ fn try_check(config: &InstanceConfig, packet: &Packet<'_>) -> Result<Advert, Pac
     if view.interval().is_zero() {
         return Err(PacketError::Interval);
     }
-    if !view.checksum_is_right(packet.from, packet.to) {
-        return Err(PacketError::Checksum);
-    }
+    let old_checksum = match config.transport.old_checksum {
+        _ if view.checksum_is_right(packet.from, packet.to) => false,
+        OldChecksum::Detect | OldChecksum::Always if !is_multicast && view.checksum_is_old(packet.from) => {
+            true
+        }
+        OldChecksum::Detect | OldChecksum::Always | OldChecksum::Never => return Err(PacketError::Checksum),
+    };
     if !fits_destination(config, packet) {
         return Err(PacketError::Destination);
     }
-    check_peer(config, packet)?;
+    let is_stranger = !check_peer(config, packet)?;
     Ok(Advert {
         from: packet.from,
         priority: view.priority(),
         interval: view.interval(),
         list_differs: list_differs(config, &view),
+        is_stranger,
+        old_checksum,
     })
 }
 
@@ -171,13 +183,16 @@ fn authenticate(ours: &Authentication, view: &View<'_>) -> Result<(), PacketErro
     }
 }
 
-fn check_peer(config: &InstanceConfig, packet: &Packet<'_>) -> Result<(), PacketError> {
-    match &config.transport.to {
-        Destination::Unicast(peers) if config.transport.check_source => {
-            let peer = peers.iter().find(|p| p.address == packet.from).ok_or(PacketError::NotAPeer)?;
-            if (peer.min_ttl..=peer.max_ttl).contains(&packet.hops) { Ok(()) } else { Err(PacketError::Ttl) }
-        }
-        Destination::Unicast(_) | Destination::Multicast(_) => Ok(()),
+/// Whether a sender is one we talk to. With `check_unicast_src` nobody else is heard, and not from farther away, or
+/// nearer, than the operator says.
+fn check_peer(config: &InstanceConfig, packet: &Packet<'_>) -> Result<bool, PacketError> {
+    let Destination::Unicast(peers) = &config.transport.to else { return Ok(true) };
+    let peer = peers.iter().find(|peer| peer.address == packet.from);
+    match (peer, config.transport.check_source) {
+        (Some(peer), true) if !(peer.min_ttl..=peer.max_ttl).contains(&packet.hops) => Err(PacketError::Ttl),
+        (None, true) => Err(PacketError::NotAPeer),
+        (Some(_), _) => Ok(true),
+        (None, false) => Ok(false),
     }
 }
 

@@ -61,9 +61,29 @@ impl Routers {
             }
         }
         self.adopt(cx, orphans);
+        self.debounce(cx);
         if self.stage.started {
             self.settle(cx);
             self.even_out_groups(cx);
+        }
+    }
+
+    /// After a reload the pipes hear of every state, when their readers want it (`fifo_write_vrrp_states_on_reload`).
+    pub(crate) fn tell_states(&mut self, cx: &mut Context<'_>) {
+        if !self.world.node.states_on_reload || self.stage.stopping {
+            return;
+        }
+        self.everyone(cx, |instance, desk| {
+            if instance.role != Role::Init {
+                let name = instance.name().clone();
+                desk.write("INSTANCE", &name, instance.role.as_str(), instance.effective);
+            }
+        });
+        let groups = self.groups.values().filter(|group| group.role != Role::Init);
+        let told: Vec<(Arc<str>, Role)> =
+            groups.map(|group| (group.config.name.clone(), group.role)).collect();
+        for (name, role) in told {
+            self.desk(cx).write("GROUP", &name, role.as_str(), 0);
         }
     }
 
@@ -71,12 +91,7 @@ impl Routers {
     fn remove(&mut self, cx: &mut Context<'_>, id: InstanceId) -> Vec<Orphan> {
         let orphans = self.at_desk(cx, id, |instance, desk| {
             instance.finish_leaving(desk);
-            match instance.role {
-                // Its scripts hear FAULT, as with keepalived.
-                Role::Master | Role::Backup => instance.enter_fault(desk, Why::Reload),
-                Role::Init | Role::Fault => {}
-            }
-            instance.enter_init(desk, Why::Reload);
+            instance.enter_deleted(desk);
             instance.holds.iter_mut().filter_map(|hold| hold.drop_request(desk)).collect::<Vec<Orphan>>()
         });
         self.instances.remove(&id);
@@ -115,6 +130,9 @@ impl Instance {
     /// Takes over a configuration for the same virtual router. A new priority takes effect through the election.
     fn reconfigure(&mut self, desk: &mut Desk<'_, '_>, new: Arc<InstanceConfig>) -> Vec<Orphan> {
         let before = self.master_down();
+        if self.config.transport != new.transport {
+            self.heard.old_checksum = false;
+        }
         let interval_changed = self.config.election.interval != new.election.interval;
         self.config = new;
         if interval_changed {

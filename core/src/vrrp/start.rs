@@ -22,7 +22,9 @@ impl Routers {
     /// The first dump is complete.
     pub(super) fn start(&mut self, cx: &mut Context<'_>) {
         self.stage.started = true;
-        self.world.quiet_until = cx.now + self.world.node.startup_delay;
+        // Our clock counts from the boot of the machine.
+        let boot = Time::from_duration(self.world.node.start.boot);
+        self.world.quiet_until = boot.max(cx.now + self.world.node.start.daemon);
         if self.stage.stopping {
             return;
         }
@@ -135,6 +137,7 @@ impl Instance {
             RouterTimer::AnnounceAgain => self.on_announce_again(desk),
             RouterTimer::AnnounceLower => self.on_announce_lower(desk),
             RouterTimer::AnnounceRefresh => self.on_announce_refresh(desk),
+            RouterTimer::AnnounceExtra => self.on_announce_extra(desk),
             RouterTimer::AnnouncePaced => self.pump(desk),
             RouterTimer::Duel => self.on_duel_over(),
             RouterTimer::Lease => self.on_lease(desk),
@@ -154,7 +157,7 @@ impl Instance {
             Role::Init | Role::Fault => {}
             Role::Master => {
                 let silent = now.since(self.clock.sent);
-                if silent > self.master_down() {
+                if silent > self.oversleeping_time() {
                     let what = format!(
                         "the daemon was not scheduled for {}.{:03} s",
                         silent.as_secs(),

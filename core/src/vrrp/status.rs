@@ -88,6 +88,10 @@ pub struct Counters {
     pub pri_zero_sent: u64,
     /// Accepted advertisements with another address list.
     pub addr_list_differs: u64,
+    /// Accepted version 3 advertisements with another interval.
+    pub interval_differs: u64,
+    /// Accepted advertisements by unicast from somebody who is no configured peer.
+    pub not_listed: u64,
     /// Dropped packets, by [`PacketError::as_str`].
     pub rejected: BTreeMap<String, u64>,
 }

@@ -7,7 +7,7 @@
 use super::election::OWNER;
 use super::instance::Instance;
 use super::world::Desk;
-use crate::config::model::{Command, NotifyConfig};
+use crate::config::model::{Command, Deleted, NotifyConfig};
 use crate::event::{Event, Role, Why};
 use crate::time::Time;
 use crate::timers::RouterTimer;
@@ -15,13 +15,14 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// The timers that belong to a role and end with it.
-pub(super) const ROLE_TIMERS: [RouterTimer; 8] = [
+pub(super) const ROLE_TIMERS: [RouterTimer; 9] = [
     RouterTimer::Advertise,
     RouterTimer::MasterDown,
     RouterTimer::Preempt,
     RouterTimer::AnnounceAgain,
     RouterTimer::AnnounceLower,
     RouterTimer::AnnounceRefresh,
+    RouterTimer::AnnounceExtra,
     RouterTimer::AnnouncePaced,
     RouterTimer::Duel,
 ];
@@ -86,6 +87,19 @@ impl Instance {
         self.tell_role(desk, from, why);
     }
 
+    /// A reload removes it. Its scripts hear FAULT if it took part, as keepalived has always told them, or DELETED in any
+    /// case (`notify_deleted`).
+    pub(super) fn enter_deleted(&mut self, desk: &mut Desk<'_, '_>) {
+        let took_part = matches!(self.role, Role::Master | Role::Backup);
+        let from = self.part(desk, Parting::Farewell, Role::Init);
+        self.tell_role(desk, from, Why::Reload);
+        match self.config.notify.deleted {
+            Deleted::Fault if took_part => self.notify(desk, State::Is(Role::Fault)),
+            Deleted::Fault => {}
+            Deleted::Told | Deleted::Run(_) => self.notify(desk, State::Deleted),
+        }
+    }
+
     /// Ends the role it has; a master gives up its addresses.
     fn part(&mut self, desk: &mut Desk<'_, '_>, parting: Parting, to: Role) -> Role {
         if self.role == Role::Master {
@@ -144,6 +158,8 @@ pub(super) enum State {
     Is(Role),
     /// The daemon stops.
     Stop,
+    /// A reload has removed it.
+    Deleted,
 }
 
 /// The specific command first, then `notify` with what, name, state and priority appended, then the pipes.
@@ -161,6 +177,10 @@ pub(super) fn run_hooks(
         State::Is(Role::Backup) => (notify.backup.as_ref(), "BACKUP"),
         State::Is(Role::Fault) => (notify.fault.as_ref(), "FAULT"),
         State::Stop => (notify.stop.as_ref(), "STOP"),
+        State::Deleted => match &notify.deleted {
+            Deleted::Run(command) => (Some(command), "DELETED"),
+            Deleted::Fault | Deleted::Told => (None, "DELETED"),
+        },
     };
     if let Some(command) = specific {
         desk.run(command, &[]);

@@ -2,6 +2,7 @@
 //! answer, and the pace of announcements. An instance sees it through a [`Desk`], together with the context of the
 //! input being handled.
 
+use super::debounce::Debounced;
 use super::links::Links;
 use crate::action::Action;
 use crate::config::model::{
@@ -43,6 +44,8 @@ pub(super) enum Asked {
 pub(super) struct World {
     pub(super) node: NodeConfig,
     pub(super) links: Links,
+    /// Links that are believed only after a while.
+    pub(super) debounced: Debounced,
     pub(super) verdicts: BTreeMap<CheckId, bool>,
     /// What tracked files say.
     pub(super) numbers: BTreeMap<CheckId, i32>,
@@ -62,6 +65,7 @@ impl World {
     /// Takes over what a configuration says of the node as a whole.
     pub(super) fn configure(&mut self, config: &Config) {
         self.node = config.node.clone();
+        self.debounced.retain(&config.node.links.debounce);
         self.vips = config
             .instances
             .values()
@@ -94,6 +98,11 @@ impl World {
     /// What the operator calls the failure of a BFD session.
     pub(super) fn session_failure(&self, session: BfdId) -> String {
         self.sessions.get(&session).map_or_else(|| format!("{session} is down"), |known| known.0.clone())
+    }
+
+    /// Up and running, and for long enough (`interface_up_down_delays`).
+    pub(super) fn usable(&self, name: &str) -> bool {
+        self.links.index(name).is_some() && self.debounced.believed(name).unwrap_or(self.links.is_up(name))
     }
 
     /// The interface of an instance, when it exists.
@@ -161,6 +170,7 @@ fn failure(check: &CheckConfig) -> String {
         | Probe::Tcp { .. }
         | Probe::SslHello { .. }
         | Probe::Http(_)
+        | Probe::Talk(_)
         | Probe::Tls { .. } => format!("script {name} failed"),
     }
 }
@@ -200,8 +210,20 @@ impl Tickets {
     }
 }
 
-/// When the next announcement may leave each interface, by family (`vrrp_garp_interval`, `vrrp_gna_interval`).
-pub(super) type Pace = BTreeMap<(Interface, Family), Time>;
+/// Who is paced together: one interface, or the interfaces of the nth `garp_group`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Sharer {
+    /// One interface.
+    Link(Interface),
+    /// A group.
+    Group(usize),
+}
+
+/// Whose pace, and of which kind of announcement.
+pub(super) type PaceKey = (Sharer, Family);
+
+/// When the next announcement may leave (`vrrp_garp_interval`, `vrrp_gna_interval`, `garp_group`).
+pub(super) type Pace = BTreeMap<PaceKey, Time>;
 
 /// What an instance works with while it handles something.
 pub(super) struct Desk<'d, 'c> {

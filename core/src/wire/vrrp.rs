@@ -35,7 +35,13 @@ pub enum ChecksumForm {
     Pseudo,
     /// Version 3 over IPv4 without (RFC 9568; `v3_checksum_as_v2`).
     Plain,
+    /// Version 3 over IPv4 by unicast as keepalived did up to 1.3.6: the pseudo header names the multicast group,
+    /// wherever the packet goes.
+    OldUnicast,
 }
+
+/// The group in the pseudo header of [`ChecksumForm::OldUnicast`].
+const OLD_UNICAST_TO: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 
 const fn address_size(family: Family) -> usize {
     match family {
@@ -160,14 +166,23 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn checksum_is_right(&self, from: IpAddr, to: IpAddr) -> bool {
         let plain = Sum::default().bytes(self.whole).finish() == 0;
-        let pseudo =
-            Sum::default().pseudo(from, to, PROTOCOL_VRRP, self.whole.len()).bytes(self.whole).finish() == 0;
+        let pseudo = self.is_right_with(from, to);
         match (self.version, self.family) {
             (Version::V2, Family::V4) => plain,
             (Version::V3, Family::V4) => plain || pseudo,
             // The kernel computes it for raw IPv6 sockets, whatever the version.
             (Version::V2 | Version::V3, Family::V6) => pseudo,
         }
+    }
+
+    /// The checksum is right in the form of [`ChecksumForm::OldUnicast`], which only version 3 over IPv4 ever had.
+    #[must_use]
+    pub fn checksum_is_old(&self, from: IpAddr) -> bool {
+        (self.version, self.family) == (Version::V3, Family::V4) && self.is_right_with(from, OLD_UNICAST_TO)
+    }
+
+    fn is_right_with(&self, from: IpAddr, to: IpAddr) -> bool {
+        Sum::default().pseudo(from, to, PROTOCOL_VRRP, self.whole.len()).bytes(self.whole).finish() == 0
     }
 }
 
@@ -221,10 +236,14 @@ impl Advertisement<'_> {
         if self.version == Version::V2 {
             bytes.extend_from_slice(&self.auth.unwrap_or_default());
         }
-        let sum = match (self.version, from.is_ipv6() || form == ChecksumForm::Pseudo) {
-            (Version::V2, _) if from.is_ipv4() => Sum::default(),
-            (Version::V2 | Version::V3, true) => Sum::default().pseudo(from, to, PROTOCOL_VRRP, bytes.len()),
-            (Version::V2 | Version::V3, false) => Sum::default(),
+        let pseudo = |to: IpAddr| Sum::default().pseudo(from, to, PROTOCOL_VRRP, bytes.len());
+        let sum = match (self.version, from, form) {
+            (Version::V2, IpAddr::V4(_), _) | (Version::V3, IpAddr::V4(_), ChecksumForm::Plain) => {
+                Sum::default()
+            }
+            (Version::V3, IpAddr::V4(_), ChecksumForm::OldUnicast) => pseudo(OLD_UNICAST_TO),
+            (Version::V3, IpAddr::V4(_), ChecksumForm::Pseudo)
+            | (Version::V2 | Version::V3, IpAddr::V6(_), _) => pseudo(to),
         };
         let checksum = sum.bytes(&bytes).finish().to_be_bytes();
         for (at, octet) in bytes.iter_mut().skip(6).zip(checksum) {

@@ -18,10 +18,12 @@ use std::time::Duration;
 
 pub(crate) const PASSWORD: &[u8] = b"s3cretpw";
 pub(crate) const TOKEN: &str = "Bearer hush-hush";
+/// `AUTH hush` as a check of Redis holds it.
+pub(crate) const SPOKEN: &[u8] = b"415554482068757368";
 pub(crate) const KEY: Key = Key::new(11, 22);
 pub(crate) const SMALL: usize = standfast_core::record::MIN_BYTES * 2;
 
-/// The password guards an advertisement, a token a check.
+/// The password guards an advertisement, a token and a login a check each.
 const KEEPALIVED: &str = "vrrp_instance VI_1 {
     interface eth0
     virtual_router_id 51
@@ -47,6 +49,11 @@ backend b
     option httpchk
     http-check send meth GET uri /healthz hdr authorization \"Bearer hush-hush\"
     server s1 192.0.2.11:6443 check inter 500ms
+backend redis
+    option tcp-check
+    tcp-check send \"AUTH hush\\r\\n\"
+    tcp-check expect string +OK
+    server r1 192.0.2.12:6379 check inter 500ms
 ";
 
 pub(crate) fn config() -> Arc<Config> {

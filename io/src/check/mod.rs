@@ -1,4 +1,4 @@
-//! Runs health checks: TCP, the old SSL hello, TLS, HTTP, scripts.
+//! Runs health checks: TCP, the old SSL hello, TLS, HTTP, conversations, scripts.
 //!
 //! [`run`] carries one probe out and says how it ended; [`Checker`] holds many runs at once for
 //! the driver. What a run's outcome *means* is decided in `standfast_core::health`. Every run uses a connection of
@@ -7,7 +7,9 @@
 
 pub mod checker;
 pub mod http;
+pub mod judge;
 pub mod ssl_hello;
+mod talk;
 pub mod tcp;
 pub mod tls;
 mod verdict;
@@ -54,7 +56,7 @@ pub async fn run<F: Fabric, S: Scripts>(fabric: &F, scripts: &S, probe: &Probe, 
         Probe::Script { command, broken: None } => return scripts.run(command, within).await,
         Probe::Watch(watch) => return scripts.look(watch, within).await,
         Probe::Script { broken: Some(reason), .. } => fail(CheckCode::ScriptMissing, reason),
-        Probe::Tcp { .. } | Probe::SslHello { .. } | Probe::Tls { .. } | Probe::Http(_) => {
+        Probe::Tcp { .. } | Probe::SslHello { .. } | Probe::Tls { .. } | Probe::Http(_) | Probe::Talk(_) => {
             over_network(fabric, probe, started + within.min(LONGEST)).await
         }
     };
@@ -77,6 +79,7 @@ async fn over_network<F: Fabric>(fabric: &F, probe: &Probe, end: Instant) -> Res
             tls::handshake(fabric, stream, *to, tls, end).await?;
             Ok(Passed::plain(CheckCode::L6Ok))
         }
+        Probe::Talk(talk) => talk::hold(fabric, talk, end).await,
         Probe::Http(probe) => {
             let stream = tcp::connect(fabric, probe.to, probe.connect, end).await?;
             match &probe.tls {

@@ -21,12 +21,15 @@ impl Passed {
     }
 }
 
-/// A run that did not.
+/// A run that did not end well.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) code: CheckCode,
-    pub(super) status: Option<u32>,
-    pub(super) info: String,
+pub struct Failure {
+    /// In which layer, and how.
+    pub code: CheckCode,
+    /// The protocol's own code, if it has one.
+    pub status: Option<u32>,
+    /// Words for the operator.
+    pub info: String,
 }
 
 /// A failure with `code` and a few words.

@@ -36,6 +36,7 @@ fn server_of(probe: &Probe) -> Option<(SocketAddr, Duration)> {
             Some((*to, *connect))
         }
         Probe::Http(http) => Some((http.to, http.connect)),
+        Probe::Talk(talk) => Some((talk.first.to, talk.connect)),
     }
 }
 

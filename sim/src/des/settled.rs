@@ -107,6 +107,7 @@ fn tracked_is_good(world: &World, host: usize, config: &Config, tracker: &Tracke
                 world.truth.server_lives(*to)
             }
             Probe::Http(http) => world.truth.server_lives(http.to),
+            Probe::Talk(talk) => world.truth.server_lives(talk.first.to),
         }),
     }
 }

@@ -8,8 +8,9 @@ use ipnet::IpNet;
 use standfast_core::action::AddressOptions;
 use standfast_core::config::model::{
     AnnounceConfig, Authentication, Bind, CheckConfig, Command, Config, Counter, Destination, ElectionConfig,
-    Family, FrontendConfig, GroupConfig, InstanceConfig, NotifyConfig, Peer, PoolConfig, Probe, Redispatch,
-    RouterConfig, Schedule, ServerConfig, Tracked, Tracker, TransportConfig, Version, VirtualAddress,
+    Family, FrontendConfig, GroupConfig, InstanceConfig, NotifyConfig, OldChecksum, Peer, PoolConfig, Probe,
+    Redispatch, RouterConfig, Schedule, ServerConfig, Tracked, Tracker, TransportConfig, Version,
+    VirtualAddress,
 };
 use standfast_core::config::names::{Kind, Names};
 use standfast_core::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
@@ -416,6 +417,7 @@ impl RouterShape {
                 lower_no_advert: false,
                 last_advert: true,
                 owner_ignores: false,
+                oversleep_priority: None,
                 strict: false,
             },
             transport: TransportConfig {
@@ -426,6 +428,7 @@ impl RouterShape {
                 check_source: false,
                 skip_address_check: false,
                 plain_checksum: false,
+                old_checksum: OldChecksum::default(),
             },
             addresses: (0..self.addresses).map(|k| virtual_address(vip(nth, k, self.family))).collect(),
             authentication: match self.version {
@@ -439,6 +442,7 @@ impl RouterShape {
                 refresh_repeat: 1,
                 lower_repeat: 5,
                 lower_delay: shape.second_block,
+                extra: Duration::ZERO,
             },
             trackers: [link].into_iter().chain(trackers).collect(),
             notify: NotifyConfig::default(),

@@ -124,6 +124,7 @@ impl Truth {
             Probe::Tcp { to, .. } => (*to, CheckCode::L4Ok),
             Probe::SslHello { to, .. } | Probe::Tls { to, .. } => (*to, CheckCode::L6Ok),
             Probe::Http(http) => (http.to, CheckCode::L7Ok),
+            Probe::Talk(talk) => (talk.first.to, CheckCode::L7Ok),
         };
         if self.hanging.get(&to).is_some_and(|n| *n > 0) {
             let code = if good == CheckCode::L4Ok { CheckCode::L4Timeout } else { CheckCode::L6Timeout };

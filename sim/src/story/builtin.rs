@@ -140,7 +140,11 @@ impl<'a> Stage<'a> {
         let instances = || nodes.iter().flat_map(|(_, config)| config.instances.values());
         let down = instances().map(|instance| master_down(instance)).max().unwrap_or_default();
         let wait = instances().map(|instance| instance.election.preempt_delay).max().unwrap_or_default();
-        let startup = nodes.iter().map(|(_, config)| config.node.startup_delay).max().unwrap_or_default();
+        let startup = nodes
+            .iter()
+            .map(|(_, config)| config.node.start.daemon.max(config.node.start.boot))
+            .max()
+            .unwrap_or_default();
         let believed = |scripts: bool| {
             let checks = nodes.iter().flat_map(|(_, config)| config.checks.values());
             let mine = checks.filter(|check| matches!(check.counter, Counter::Script { .. }) == scripts);

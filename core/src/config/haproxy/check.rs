@@ -7,10 +7,12 @@ use super::address::{self, Ports};
 use super::codes;
 use super::lex::Line;
 use super::reader::Reader;
+use super::talk::Rule;
 use crate::config::finding::{Severity, Span};
 use crate::config::model::Expect;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
@@ -29,6 +31,8 @@ pub(super) enum Kind {
     SslHello,
     /// `option tcp-check`.
     Tcp,
+    /// `option redis-check` and its kin.
+    Protocol,
 }
 
 /// What is known about the checks of a section.
@@ -44,8 +48,10 @@ pub(super) struct Checks {
     pub(super) expect: Option<(Expect, Span)>,
     /// `http-check connect`.
     pub(super) http_connect: Option<Connect>,
-    /// `tcp-check connect`.
-    pub(super) tcp_connect: Option<Connect>,
+    /// `tcp-check` rules.
+    pub(super) tcp: Arc<Vec<Rule>>,
+    /// What a check of a protocol says.
+    pub(super) protocol: Arc<Vec<Rule>>,
     /// The first `http-check` rule of this section.
     pub(super) http_rule: Option<Span>,
     /// The first `tcp-check` rule of this section.
@@ -94,7 +100,7 @@ pub(super) struct Connect {
 }
 
 /// Makes `kind` the one that counts; tells about the option of the same section that is lost.
-fn choose(reader: &mut Reader<'_>, line: &Line, kind: Kind) {
+pub(super) fn choose(reader: &mut Reader<'_>, line: &Line, kind: Kind) {
     let here = (line.word(1).to_string(), reader.at(line, 1));
     let number = line.number;
     let checks = &mut reader.draft().checks;
@@ -104,7 +110,7 @@ fn choose(reader: &mut Reader<'_>, line: &Line, kind: Kind) {
         checks.forget_http();
     }
     if kind == Kind::Tcp && checks.tcp_rule.is_none() {
-        checks.tcp_connect = None;
+        checks.tcp = Arc::default();
     }
     let asked = core::mem::take(&mut checks.asked);
     let Some((name, span)) = lost else { return };
@@ -248,7 +254,7 @@ pub(super) fn http_check(reader: &mut Reader<'_>, line: &Line) {
             let message = "`send-state` has no effect: the server is not told its own state".into();
             reader.warn(codes::NO_EFFECT, line, 1, message, None);
         }
-        "set-var" | "set-var-fmt" | "unset-var" => refused(reader, line, "variables have no value in checks"),
+        name if is_variable(name) => refused(reader, line, "variables have no value in checks"),
         "" => {
             reader.needs(line, 1, "a rule: connect, send or expect");
         }
@@ -270,51 +276,18 @@ pub(super) fn http_check(reader: &mut Reader<'_>, line: &Line) {
     }
 }
 
-fn refused(reader: &mut Reader<'_>, line: &Line, effect: &str) {
+/// `set-var(NAME)` and its kin.
+pub(super) fn is_variable(word: &str) -> bool {
+    matches!(word.split('(').next(), Some("set-var" | "set-var-fmt" | "unset-var"))
+}
+
+pub(super) fn refused(reader: &mut Reader<'_>, line: &Line, effect: &str) {
     let message = format!("`{}` is not served: {effect}", line.word(1));
     reader.error(codes::CHECK_REFUSED, line, 1, message, None);
 }
 
-/// `tcp-check ...`: a connect alone is served.
-pub(super) fn tcp_check(reader: &mut Reader<'_>, line: &Line) {
-    let at = reader.at(line, 0);
-    let checks = &mut reader.draft().checks;
-    if checks.tcp_rule.is_none() {
-        checks.tcp_connect = None;
-        checks.tcp_rule = Some(at);
-    }
-    match line.word(1) {
-        "connect" => {
-            if reader.draft().checks.tcp_connect.is_some() {
-                let message = "a second `connect` is not served: a check has one connection".into();
-                return reader.error(codes::CHECK_REFUSED, line, 1, message, None);
-            }
-            let connect = connect(reader, line);
-            reader.draft().checks.tcp_connect = Some(connect);
-        }
-        "comment" => {}
-        "" => {
-            reader.needs(line, 1, "a rule: connect");
-        }
-        "send" | "send-lf" | "send-binary" | "send-binary-lf" | "expect" | "set-var" | "set-var-fmt"
-        | "unset-var" => {
-            refused(
-                reader,
-                line,
-                "the check would end after the connect, and a sick server would stay in use",
-            );
-        }
-        other => {
-            let known = ["connect", "send", "send-binary", "expect", "comment", "set-var", "unset-var"];
-            let help = reader.near(other, known).map(|near| format!("did you mean `{near}`?"));
-            let message = format!("`{other}` is not a rule of `tcp-check`");
-            reader.error(codes::UNKNOWN_KEYWORD, line, 1, message, help.as_deref());
-        }
-    }
-}
-
 /// The words after `connect`.
-fn connect(reader: &mut Reader<'_>, line: &Line) -> Connect {
+pub(super) fn connect(reader: &mut Reader<'_>, line: &Line) -> Connect {
     let mut connect = Connect::default();
     let mut index = 2;
     while index < line.words.len() {

@@ -7,7 +7,7 @@ use super::codes;
 use super::draft::ProxyKind;
 use super::lex::{Line, Prefix};
 use super::reader::Reader;
-use super::{balance, check, global, logging, server, settings};
+use super::{balance, check, global, logging, server, settings, talk};
 use alloc::format;
 
 /// What is done with a keyword.
@@ -193,7 +193,7 @@ const PROXY: &[(&str, Place, Act)] = &[
     ("disabled", ALL, Do(settings::disabled)),
     ("enabled", ALL, Do(settings::disabled)),
     ("http-check", DB, Do(check::http_check)),
-    ("tcp-check", DB, Do(check::tcp_check)),
+    ("tcp-check", DB, Do(talk::tcp_check)),
     ("log-format", DF, LINES),
     ("log-format-sd", DF, LINES),
     ("error-log-format", DF, LINES),
@@ -281,11 +281,11 @@ const OPTION: &[(&str, Place, bool, Act)] = &[
     ("httpchk", DB, false, Do(check::httpchk)),
     ("ssl-hello-chk", DB, false, Do(check::ssl_hello)),
     ("tcp-check", DB, false, Do(check::tcp_option)),
-    ("mysql-check", DB, false, SICK),
-    ("pgsql-check", DB, false, SICK),
-    ("redis-check", DB, false, SICK),
-    ("smtpchk", DB, false, SICK),
-    ("ldap-check", DB, false, SICK),
+    ("mysql-check", DB, false, Do(talk::mysql)),
+    ("pgsql-check", DB, false, Do(talk::pgsql)),
+    ("redis-check", DB, false, Do(talk::redis)),
+    ("smtpchk", DB, false, Do(talk::smtp)),
+    ("ldap-check", DB, false, Do(talk::ldap)),
     ("spop-check", DB, false, SICK),
     ("external-check", DB, false, SICK),
     ("dontlog-normal", DF, true, Warn("good sessions are logged too")),

@@ -21,6 +21,7 @@ mod reader;
 mod section;
 mod server;
 mod settings;
+mod talk;
 mod value;
 
 use super::finding::{Code, Finding, Findings, Severity, Span};

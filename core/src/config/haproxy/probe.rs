@@ -4,14 +4,17 @@ use super::check::{Connect, Kind, Request};
 use super::codes;
 use super::draft::{Named, Proxy, Server};
 use super::reader::Reader;
-use crate::config::finding::Severity;
+use super::talk::Rule;
+use crate::config::finding::{Severity, Span};
 use crate::config::model::{CheckConfig, Counter, Expect, HttpProbe, Probe, Schedule, TlsProbe};
 use crate::config::source::ReadError;
+use crate::config::talk::{Dial, MAX_OCTETS, Step, Talk};
 use crate::id::CheckId;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -71,8 +74,13 @@ pub(super) fn check(
         (Some(_), Some(connect)) => pace.inter.min(connect),
         _ => pace.inter,
     };
-    let timeout = timeouts.check.map_or(pace.inter, |check| connect.saturating_add(check));
     let probe = probe(reader, proxy, server, connect, authorities)?;
+    // The time for an answer begins anew with each connect.
+    let again = |step: &&Step| matches!(step, Step::Connect(_));
+    let connects =
+        if let Probe::Talk(talk) = &probe { 1 + talk.steps.iter().filter(again).count() } else { 1 };
+    let once = timeouts.check.map_or(pace.inter, |check| connect.saturating_add(check));
+    let timeout = once.saturating_mul(u32::try_from(connects).unwrap_or(u32::MAX));
     Some(CheckConfig {
         id,
         name: Arc::from(format!("{}/{}", proxy.name, server.name)),
@@ -99,7 +107,12 @@ fn probe(
     let checks = &proxy.draft.checks;
     let rule = match checks.kind {
         Kind::Http => checks.http_connect.as_ref(),
-        Kind::Tcp => checks.tcp_connect.as_ref(),
+        Kind::Tcp => match &checks.tcp[..] {
+            [] => None,
+            [Rule::Connect(only)] => Some(only),
+            _ => return talk(reader, server, &checks.tcp, connect, authorities, checks.tcp_rule.as_ref()),
+        },
+        Kind::Protocol => return talk(reader, server, &checks.protocol, connect, authorities, None),
         Kind::Connect | Kind::SslHello => None,
     };
     let to = target(server, rule);
@@ -108,8 +121,8 @@ fn probe(
         Err(()) => return None,
     };
     match (checks.kind, tls) {
-        (Kind::Connect | Kind::Tcp, None) => Some(Probe::Tcp { to, connect }),
-        (Kind::Connect | Kind::Tcp, Some(tls)) => Some(Probe::Tls { to, connect, tls }),
+        (Kind::Connect | Kind::Tcp | Kind::Protocol, None) => Some(Probe::Tcp { to, connect }),
+        (Kind::Connect | Kind::Tcp | Kind::Protocol, Some(tls)) => Some(Probe::Tls { to, connect, tls }),
         (Kind::SslHello, None) => Some(Probe::SslHello { to, connect }),
         (Kind::SslHello, Some(_)) => {
             let message =
@@ -129,12 +142,46 @@ fn probe(
                 method: String::new(),
                 uri: String::new(),
                 version: String::new(),
-                headers: alloc::vec::Vec::new(),
+                headers: Vec::new(),
                 body: String::new(),
                 expect: checks.expect.as_ref().map_or(Expect::Default, |(expect, _)| expect.clone()),
             },
         ))),
     }
+}
+
+/// A conversation after `rules`; without a `connect` at its beginning it gets one (haproxy).
+fn talk(
+    reader: &mut Reader<'_>,
+    server: &Server,
+    rules: &[Rule],
+    connect: Duration,
+    authorities: &mut Authorities,
+    at: Option<&Span>,
+) -> Option<Probe> {
+    let mut dial = |rule: Option<&Connect>| {
+        let tls = tls(reader, server, rule, authorities).ok()?;
+        Some(Dial { to: target(server, rule), tls })
+    };
+    let (first, rules) = match rules {
+        [Rule::Connect(rule), rest @ ..] => (dial(Some(rule))?, rest),
+        all => (dial(None)?, all),
+    };
+    let mut steps = Vec::new();
+    for rule in rules {
+        steps.push(match rule {
+            Rule::Connect(rule) => Step::Connect(dial(Some(rule))?),
+            Rule::Send(said) => Step::Send(said.clone()),
+            Rule::Expect(answer) => Step::Expect(answer.clone()),
+        });
+    }
+    let talk = Talk { first, connect, steps };
+    if talk.octets() > MAX_OCTETS {
+        let message = format!("the rules of one check send and expect more than {MAX_OCTETS} bytes");
+        reader.say(Severity::Error, codes::TOO_MANY, at.unwrap_or(&server.at).clone(), message, None);
+        return None;
+    }
+    Some(Probe::Talk(talk))
 }
 
 /// Fills in the request: what `http-check send` says, else `option httpchk`, else haproxy's own.
@@ -178,7 +225,7 @@ fn tls(
     let name = rule.and_then(|rule| rule.sni.clone()).or_else(|| own.sni.clone().filter(|_| inherits));
     let alpn = match rule {
         Some(rule) if !rule.alpn.is_empty() => rule.alpn.clone(),
-        Some(rule) if !rule.inherit => alloc::vec::Vec::new(),
+        Some(rule) if !rule.inherit => Vec::new(),
         _ => own.alpn.clone(),
     };
     let verify = own.verify.unwrap_or(!reader.global.trusting);

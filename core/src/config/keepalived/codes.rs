@@ -68,6 +68,8 @@ codes! {
     INTERVAL = 1115, "An advertisement interval outside what the protocol version carries.";
     TOO_MANY_ADDRESSES = 1116, "More addresses than one advertisement carries.";
     TOO_MANY_INSTANCES = 1117, "More virtual routers than a host can have.";
+    LINK_DELAY = 1119, "A delay of a link is cut, or holds for one direction only.";
+    OVERSLEEP = 1120, "timer_expired_backup without nopreempt.";
     SOURCE = 1118, "A source address of the wrong family.";
 
     SCRIPT_MISSING = 1201, "A check's command cannot be run; the check fails at each run (keepalived would not check at all).";

@@ -5,7 +5,7 @@ use super::instance::InstanceDraft;
 use super::keyword::Desk;
 use super::{codes, command};
 use crate::config::model::{
-    Authentication, Config, Destination, ElectionConfig, Family, InstanceConfig, NotifyConfig, Peer,
+    Authentication, Config, Deleted, Destination, ElectionConfig, Family, InstanceConfig, NotifyConfig, Peer,
     RouterConfig, TransportConfig, Version, VirtualAddress,
 };
 use crate::id::InstanceId;
@@ -62,6 +62,11 @@ pub(super) fn notify(desk: &mut Desk<'_>, draft: &super::instance::NotifyDraft) 
         any: command::notify(desk, draft.any.as_ref()),
         lower: command::notify(desk, draft.lower.as_ref()),
         priorities: draft.priorities.unwrap_or(desk.globals.scripts.priorities),
+        deleted: match &draft.deleted {
+            None => Deleted::Fault,
+            Some(None) => Deleted::Told,
+            Some(Some(run)) => command::notify(desk, Some(run)).map_or(Deleted::Told, Deleted::Run),
+        },
     }
 }
 
@@ -178,8 +183,21 @@ fn election(desk: &mut Desk<'_>, draft: &InstanceDraft, version: Version, strict
         // Ours is on: without it a healed split leaves neighbours at the wrong router.
         last_advert: !strict && wish.last_advert.or(desk.globals.last_advert).unwrap_or(true),
         owner_ignores: owner && (strict || owner_ignores),
+        oversleep_priority: oversleep(desk, draft, preempt),
         strict,
     }
+}
+
+/// `timer_expired_backup` is for routers that would not preempt. Here everybody who slept for too long listens first, so
+/// that without nopreempt nothing is lost.
+fn oversleep(desk: &mut Desk<'_>, draft: &InstanceDraft, preempt: bool) -> Option<u8> {
+    let (priority, word) = draft.election.oversleep.as_ref()?;
+    if preempt {
+        let message = "timer_expired_backup has no effect without nopreempt";
+        desk.warn(word.span(), codes::OVERSLEEP, message, "add nopreempt, or remove it");
+        return None;
+    }
+    Some(*priority)
 }
 
 /// nopreempt is cleared by 255 and by MASTER; preempt_delay by MASTER, strict and nopreempt.
@@ -305,7 +323,12 @@ fn transport(desk: &mut Desk<'_>, draft: &InstanceDraft, family: Family, strict:
             desk.error(word.span(), codes::FAMILY, message, "");
         }
     }
-    let unicast = !peers.is_empty();
+    // With unicast_fault_no_peer an empty list stays one, and the router in FAULT; else it falls back to multicast.
+    let unicast = !peers.is_empty() || draft.flags.fault_no_peer;
+    if peers.is_empty() && draft.flags.fault_no_peer {
+        let message = "unicast_fault_no_peer without a peer: the router stays in FAULT";
+        desk.warn(draft.name.span(), codes::UNICAST, message, "add: unicast_peer { ADDRESS … }");
+    }
     if let Some(at) = wish.unicast.clone().filter(|_| !unicast && wish.peers.is_empty()) {
         let message = "unicast without a peer: advertisements go by multicast";
         desk.warn(at, codes::UNICAST, message, "add: unicast_peer { ADDRESS … }");
@@ -357,6 +380,7 @@ fn transport(desk: &mut Desk<'_>, draft: &InstanceDraft, family: Family, strict:
         check_source,
         skip_address_check,
         plain_checksum,
+        old_checksum: wish.old_checksum,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::codes;
 use super::keyword::Desk;
 use super::tree::Statement;
-use super::values::argument;
+use super::values::{argument, number};
 use crate::config::model::AnnounceConfig;
 use alloc::format;
 use core::time::Duration;
@@ -17,6 +17,7 @@ pub(super) struct Garp {
     pub(super) refresh_repeat: Option<u32>,
     pub(super) lower_delay: Option<u32>,
     pub(super) lower_repeat: Option<u32>,
+    pub(super) extra: Option<u32>,
     /// `vrrp_min_garp`: one announcement, and no more, where nothing else is said.
     pub(super) min: bool,
 }
@@ -63,6 +64,31 @@ pub(super) fn lower_repeat(garp: &mut Garp, desk: &mut Desk<'_>, s: &Statement) 
     garp.lower_repeat = argument(desk, s, 0..=MAX_REPEAT).or(garp.lower_repeat);
 }
 
+/// `garp_extra_if [all] SECONDS`, at least `least`; `all` is what happens here in any case.
+pub(super) fn extra(garp: &mut Garp, desk: &mut Desk<'_>, s: &Statement, least: i64) {
+    if s.keyword().contains("vmac_garp_intvl") {
+        let new = if least == 0 { "garp_extra_if" } else { "vrrp_garp_extra_if" };
+        let message = format!("{} is the old name of {new}", s.keyword());
+        desk.warn(s.span(), codes::DEPRECATED, message, &format!("write {new}"));
+    }
+    let found = match s.arguments() {
+        [all, time] if all.text == "all" => number(desk, time, least..=86_400),
+        [time] if time.text == "all" => {
+            let message = format!("`{} all` needs seconds", s.keyword());
+            desk.error(time.span(), codes::MISSING_ARGUMENT, message, "all SECONDS");
+            None
+        }
+        [time] => number(desk, time, least..=86_400),
+        [wrong, ..] => {
+            let message = format!("`{}` is not read", wrong.text);
+            desk.error(wrong.span(), codes::EXTRA_WORDS, message, "[all] SECONDS");
+            None
+        }
+        [] => None,
+    };
+    garp.extra = found.and_then(|seconds| u32::try_from(seconds).ok()).or(garp.extra);
+}
+
 impl Garp {
     /// What holds for a virtual router whose own settings are these; `inherited` are those of `global_defs` when
     /// its block began, `last` those at the end of the file.
@@ -92,6 +118,7 @@ impl Garp {
             refresh_repeat,
             lower_repeat,
             lower_delay: time(lower_delay),
+            extra: time(self.extra.or(last.extra).unwrap_or(0)),
         }
     }
 }

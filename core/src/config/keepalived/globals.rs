@@ -143,12 +143,12 @@ pub(super) static TABLE: &[Keyword<Globals>] = &[
     }),
     served("vrrp_garp_interval", Shape::Words(1, 1, "seconds"), "0 (none)", "0 to 4294 s", |_, desk, s| {
         if let Some(gap) = gap(desk, s) {
-            desk.config.node.garp_interval = gap;
+            desk.config.node.links.gap.arp = gap;
         }
     }),
     served("vrrp_gna_interval", Shape::Words(1, 1, "seconds"), "0 (none)", "0 to 4294 s", |_, desk, s| {
         if let Some(gap) = gap(desk, s) {
-            desk.config.node.gna_interval = gap;
+            desk.config.node.links.gap.na = gap;
         }
     }),
     served("vrrp_garp_master_delay", ONE, "5 s", "0 to 4294 s", |g, desk, s| {
@@ -202,30 +202,29 @@ pub(super) static TABLE: &[Keyword<Globals>] = &[
     }),
     served("vrrp_startup_delay", Shape::Words(1, 1, "seconds"), "0", "0 to 4294 s", |_, desk, s| {
         if let Some(delay) = first(s).and_then(|word| seconds(desk, word, 6, 0..=4_294_000_000)) {
-            desk.config.node.startup_delay = delay;
+            desk.config.node.start.daemon = delay;
         }
     }),
     served("log_unknown_vrids", Shape::Flag, "off", "", |_, desk, _| {
         desk.config.node.log_unknown_vrids = true
     }),
-    refused(
-        "vrrp_delay_after_boot",
-        ONE,
-        "a router would take part before the delay is over",
-        "vrrp_startup_delay is served and counts from the daemon's start",
-    ),
+    served("vrrp_delay_after_boot", Shape::Words(1, 1, "seconds"), "0", "0 to 4294 s", |_, desk, s| {
+        if let Some(delay) = first(s).and_then(|word| seconds(desk, word, 6, 0..=4_294_000_000)) {
+            desk.config.node.start.boot = delay;
+        }
+    }),
     note("dynamic_interfaces", SOME, "interfaces may always come and go"),
     note("default_interface", ONE, "static addresses and routes are not served"),
     note("disable_local_igmp", Shape::Flag, "reports of group memberships are left as they are"),
-    note(
-        "vrrp_garp_extra_if",
-        SOME,
-        "each address is announced on its own interface, at takeover and periodically",
-    ),
-    note(
+    served("vrrp_garp_extra_if", Shape::Words(1, 2, "seconds"), "none", "all, 1 to 86400 s", |g, desk, s| {
+        garp::extra(&mut g.garp, desk, s, 1)
+    }),
+    served(
         "vrrp_vmac_garp_intvl",
-        SOME,
-        "each address is announced on its own interface, at takeover and periodically",
+        Shape::Words(1, 2, "seconds"),
+        "none",
+        "all, 1 to 86400 s",
+        |g, desk, s| garp::extra(&mut g.garp, desk, s, 1),
     ),
     note("notification_email", Shape::Any, MAIL),
     note("notification_email_from", SOME, MAIL),
@@ -254,7 +253,9 @@ pub(super) static TABLE: &[Keyword<Globals>] = &[
     served("vrrp_notify_priority_changes", Shape::Switch, "off", "", |g, desk, s| {
         g.scripts.priorities = switch(desk, s).unwrap_or(g.scripts.priorities);
     }),
-    note("fifo_write_vrrp_states_on_reload", SOME, "a reload that changes nothing tells nothing"),
+    served("fifo_write_vrrp_states_on_reload", Shape::Flag, "off", "", |_, desk, _| {
+        desk.config.node.states_on_reload = true
+    }),
     note("process_names", SOME, PROCESS),
     note("process_name", SOME, PROCESS),
     note("vrrp_process_name", SOME, PROCESS),

@@ -8,19 +8,16 @@ use super::keyword::{Desk, Keyword, Shape, apply, first, note, refused, served};
 use super::text::Word;
 use super::tracker::{self, TrackerDraft};
 use super::tree::Statement;
-use super::values::{address as ip, argument, interface, number, seconds, switch};
+use super::values::{argument, interface, seconds, switch};
 use super::watch::Sort;
-use super::{codes, globals};
+use super::{codes, globals, peer};
 use crate::config::finding::Span;
-use crate::config::model::{Config, Peer, Version};
+use crate::config::model::{Config, OldChecksum, Peer, Version};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
-
-/// The most peers of a virtual router.
-pub(super) const MAX_PEERS: usize = 1024;
 
 /// A virtual router as written.
 #[derive(Clone, Debug)]
@@ -62,6 +59,8 @@ pub(super) struct Election {
     pub(super) lower_no_advert: Option<bool>,
     pub(super) last_advert: Option<bool>,
     pub(super) owner_ignores: Option<bool>,
+    /// `timer_expired_backup`.
+    pub(super) oversleep: Option<(u8, Word)>,
 }
 
 /// How its packets travel.
@@ -78,6 +77,7 @@ pub(super) struct Transport {
     pub(super) track_source: Option<Span>,
     pub(super) skip_address_check: Option<bool>,
     pub(super) plain_checksum: Option<bool>,
+    pub(super) old_checksum: OldChecksum,
 }
 
 /// `authentication`.
@@ -98,6 +98,8 @@ pub(super) struct NotifyDraft {
     pub(super) any: Option<CommandDraft>,
     pub(super) lower: Option<CommandDraft>,
     pub(super) priorities: Option<bool>,
+    /// `notify_deleted`, with its command if it has one.
+    pub(super) deleted: Option<Option<CommandDraft>>,
 }
 
 /// Small wishes.
@@ -106,6 +108,8 @@ pub(super) struct Flags {
     pub(super) dont_track_primary: bool,
     pub(super) no_addresses: bool,
     pub(super) accept: bool,
+    /// `unicast_fault_no_peer`.
+    pub(super) fault_no_peer: bool,
 }
 
 /// Anything that has commands to be told.
@@ -230,13 +234,13 @@ pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
         i.transport.plain_checksum = switch(desk, s).or(i.transport.plain_checksum);
     }),
     served("mcast_src_ip", ADDRESS, "primary address", "", |i, desk, s| {
-        i.transport.multicast_source = source(desk, s)
+        i.transport.multicast_source = peer::source(desk, s)
     }),
     served("unicast_src_ip", ADDRESS, "primary address", "", |i, desk, s| {
-        i.transport.unicast_source = source(desk, s);
+        i.transport.unicast_source = peer::source(desk, s);
         i.transport.unicast = Some(s.span());
     }),
-    served("unicast_peer", Shape::Block(0), "none", "at most 1024", peers),
+    served("unicast_peer", Shape::Block(0), "none", "at most 1024; min_ttl, max_ttl", peer::peers),
     served("check_unicast_src", Shape::Flag, "vrrp_check_unicast_src", "", |i, _, s| {
         i.transport.check_source = true;
         i.transport.unicast = Some(s.span());
@@ -315,34 +319,54 @@ pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
     served("notify_fault", Shape::Command, "none", "", tell),
     served("notify_stop", Shape::Command, "none", "", tell),
     served("notify", Shape::Command, "none", "", tell),
-    note("notify_deleted", SOME, "an instance that a reload removes runs notify_fault"),
+    served("notify_deleted", SOME, "off: notify_fault is run", "nothing, or a command", |i, desk, s| {
+        if i.notify.deleted.is_some() {
+            desk.warn(s.span(), codes::DUPLICATE, "a second `notify_deleted`; the first one counts", "");
+        } else if s.arguments().is_empty() {
+            i.notify.deleted = Some(None);
+        } else {
+            i.notify.deleted = command::draft(desk, s, true).map(Some);
+        }
+    }),
     served("notify_master_rx_lower_pri", Shape::Command, "none", "", tell),
     served("notify_priority_changes", Shape::Switch, "vrrp_notify_priority_changes", "", priorities),
     note("smtp_alert", SOME, "mail is not sent; watch the log, or use notify"),
     note("debug", SOME, "it has none in keepalived either"),
-    note("garp_extra_if", SOME, "each address is announced on its own interface"),
-    note("vmac_garp_intvl", SOME, "each address is announced on its own interface"),
+    served(
+        "garp_extra_if",
+        Shape::Words(1, 2, "seconds"),
+        "vrrp_garp_extra_if",
+        "all, 0 to 86400 s",
+        |i, desk, s| garp::extra(&mut i.garp, desk, s, 0),
+    ),
+    served(
+        "vmac_garp_intvl",
+        Shape::Words(1, 2, "seconds"),
+        "as garp_extra_if",
+        "all, 0 to 86400 s",
+        |i, desk, s| garp::extra(&mut i.garp, desk, s, 0),
+    ),
     note("promote_secondaries", SOME, "addresses are watched and put back when the kernel takes them"),
     note("kernel_rx_buf_size", SOME, "buffer sizes are chosen by the daemon"),
     note("linkbeat_use_polling", SOME, "links are watched by netlink"),
-    refused(
+    served(
         "timer_expired_backup",
-        SOME,
-        "a late daemon would keep its role",
-        "the address lease gives the address up in time; remove it",
+        Shape::Words(0, 1, ""),
+        "a peer of its own priority",
+        "1 to 254",
+        oversleep,
     ),
-    refused(
-        "thread_timer_expired",
-        SOME,
-        "a late daemon would keep its role",
-        "the address lease gives the address up in time; remove it",
-    ),
-    refused("unicast_fault_no_peer", SOME, "without peers the router would use multicast", "list the peers"),
-    refused(
+    served("thread_timer_expired", Shape::Words(0, 1, ""), "as timer_expired_backup", "1 to 254", oversleep),
+    served("unicast_fault_no_peer", Shape::Flag, "off", "", |i, _, s| {
+        i.flags.fault_no_peer = true;
+        i.transport.unicast = Some(s.span());
+    }),
+    served(
         "old_unicast_checksum",
-        SOME,
-        "peers up to 1.3.6 would drop the advertisements",
-        "upgrade the peers and remove it",
+        Shape::Words(0, 1, ""),
+        "detected",
+        "nothing, or never",
+        peer::old_checksum,
     ),
     refused("vrf", ONE, "packets would leave by another routing domain", "name the `interface` instead"),
     refused("use_vmac", SOME, VMAC, TELL),
@@ -440,76 +464,15 @@ fn version(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
     }
 }
 
-/// A source address.
-fn source(desk: &mut Desk<'_>, s: &Statement) -> Option<(IpAddr, Word)> {
-    let word = first(s)?;
-    ip(desk, word).map(|found| (found, word.clone()))
-}
-
-/// The address of a peer; keepalived reads one with a prefix length as if the length were not there.
-fn peer_address(desk: &mut Desk<'_>, word: &Word) -> Option<IpAddr> {
-    let bare = word.text.split_once('/').and_then(|(address, length)| {
-        length.parse::<u8>().ok().filter(|n| *n <= 128).and_then(|_| address.parse().ok())
-    });
-    if bare.is_some() {
-        let message = format!("a peer has no prefix length; {} is read without it", word.text);
-        desk.warn(word.span(), codes::EXTRA_WORDS, message, "remove the / and what follows it");
-        return bare;
+/// `timer_expired_backup [PRIORITY]`.
+fn oversleep(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
+    if s.keyword() == "thread_timer_expired" {
+        let message = "thread_timer_expired is the old name of timer_expired_backup";
+        desk.warn(s.span(), codes::DEPRECATED, message, "write timer_expired_backup");
     }
-    ip(desk, word)
-}
-
-/// `unicast_peer`: lines `IP [min_ttl N] [max_ttl N]`.
-fn peers(i: &mut InstanceDraft, desk: &mut Desk<'_>, s: &Statement) {
-    i.transport.unicast = Some(s.span());
-    for line in s.body.iter().flatten() {
-        let Some((at, rest)) = line.words.split_first() else { continue };
-        let Some(address) = peer_address(desk, at) else { continue };
-        let mut peer = Peer { address, min_ttl: 0, max_ttl: 255 };
-        let mut rest = rest.iter();
-        while let Some(word) = rest.next() {
-            let place = match word.text.as_str() {
-                "min_ttl" => &mut peer.min_ttl,
-                "max_ttl" => &mut peer.max_ttl,
-                other => {
-                    let message = format!("`{other}` after a peer");
-                    desk.error(
-                        word.span(),
-                        codes::EXTRA_WORDS,
-                        message,
-                        "one peer on each line: IP [min_ttl N] [max_ttl N]",
-                    );
-                    break;
-                }
-            };
-            let Some(value) = rest.next() else {
-                desk.error(
-                    word.span(),
-                    codes::MISSING_ARGUMENT,
-                    format!("`{}` needs a number", word.text),
-                    "",
-                );
-                break;
-            };
-            if let Some(ttl) = number(desk, value, 0..=255) {
-                *place = u8::try_from(ttl).unwrap_or(255);
-                i.transport.check_source = true;
-            }
-        }
-        if peer.min_ttl > peer.max_ttl {
-            let message = format!("min_ttl {} is above max_ttl {}", peer.min_ttl, peer.max_ttl);
-            let help = "every advertisement of this peer would be dropped";
-            desk.warn(at.span(), codes::OUT_OF_RANGE, message, help);
-        }
-        if i.transport.peers.iter().any(|(other, _)| other.address == peer.address) {
-            desk.warn(at.span(), codes::DUPLICATE, format!("the peer {address} is listed twice"), "");
-        } else if i.transport.peers.len() >= MAX_PEERS {
-            desk.error(at.span(), codes::OUT_OF_RANGE, format!("more than {MAX_PEERS} peers"), "");
-            return;
-        } else {
-            i.transport.peers.push((peer, at.clone()));
-        }
-    }
+    let Some(at) = s.words.first() else { return };
+    let priority = if s.arguments().is_empty() { Some(254) } else { argument(desk, s, 1..=254) };
+    i.election.oversleep = priority.map(|priority| (priority, at.clone())).or(i.election.oversleep.take());
 }
 
 /// Keywords of `authentication`.

@@ -142,6 +142,7 @@ pub(super) struct Desk<'a> {
     pub(super) broken: BTreeSet<String>,
     /// The one being finished is among them.
     pub(super) broken_instance: bool,
+    pub(super) links: super::link::LinkDrafts,
     /// Virtual addresses so far.
     pub(super) addresses: BTreeSet<core::net::IpAddr>,
 }
@@ -330,6 +331,8 @@ pub(super) fn opens_block(word: &str, words: usize) -> bool {
         | "static_routes"
         | "static_rules"
         | "notification_email"
+        | "interface_up_down_delays"
+        | "interfaces"
         | "garp_group" => 1,
         _ => return false,
     };

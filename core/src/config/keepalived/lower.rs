@@ -4,7 +4,7 @@ use super::group::GroupDraft;
 use super::instance::InstanceDraft;
 use super::keyword::Desk;
 use super::tracker::TrackerDraft;
-use super::{bfd, codes, finish, globals, script, watch};
+use super::{bfd, codes, finish, globals, link, script, watch};
 use crate::config::model::{GroupConfig, InstanceConfig, Tracked, Tracker};
 use crate::config::names::Kind;
 use crate::id::{GroupId, InstanceId};
@@ -34,6 +34,7 @@ pub(super) fn all(desk: &mut Desk<'_>) {
     for (index, draft) in groups.iter().enumerate() {
         group(desk, draft, index, &member_of);
     }
+    link::finish(desk);
     globals::pipes(desk);
     script::finish(desk);
     watch::finish(desk);

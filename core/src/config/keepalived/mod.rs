@@ -17,7 +17,9 @@ mod group;
 mod include;
 mod instance;
 mod keyword;
+mod link;
 mod lower;
+mod peer;
 mod reader;
 mod root;
 mod script;
@@ -85,6 +87,7 @@ fn understand(
         groups: Vec::new(),
         broken: BTreeSet::new(),
         broken_instance: false,
+        links: link::LinkDrafts::default(),
         addresses: BTreeSet::new(),
     };
     root::read(&mut desk, statements);
@@ -133,6 +136,7 @@ pub fn keywords() -> Vec<Row> {
         table.iter().map(move |entry| entry.row(block))
     }
     rows("", root::TABLE)
+        .chain(rows("garp_group", link::GARP_GROUP))
         .chain(rows("global_defs", globals::TABLE))
         .chain(rows("vrrp_script", script::TABLE))
         .chain(rows("track_file", watch::FILE))

@@ -2,7 +2,7 @@
 
 use super::keyword::{Desk, Keyword, Shape, apply, note, refused, served};
 use super::tree::Statement;
-use super::{bfd, codes, globals, group, instance, script, watch};
+use super::{bfd, codes, globals, group, instance, link, script, watch};
 use alloc::format;
 use alloc::string::ToString;
 
@@ -38,15 +38,12 @@ pub(super) static TABLE: &[Keyword<()>] = &[
     refused("static_routes", Shape::Any, STATIC, UNIT),
     refused("static_rules", Shape::Any, STATIC, UNIT),
     refused("track_group", Shape::Any, "static items would not follow it", UNIT),
-    note("garp_group", Shape::Any, "vrrp_garp_interval and vrrp_gna_interval pace each interface"),
+    served("garp_group", Shape::Block(0), "none", "4096 interfaces", |(), desk, s| link::garp_group(desk, s)),
     note("linkbeat_interfaces", Shape::Any, "links are watched by netlink"),
     note("linkbeat_use_polling", Shape::Flag, "links are watched by netlink"),
-    refused(
-        "interface_up_down_delays",
-        Shape::Any,
-        "a link that flaps would count at once",
-        "remove it, or track the link by a vrrp_script",
-    ),
+    served("interface_up_down_delays", Shape::Block(0), "0", "0 to 255 s, down and up", |(), desk, s| {
+        link::delays(desk, s)
+    }),
     refused(
         "net_namespace",
         SOME,

@@ -34,6 +34,7 @@ pub(super) fn rules(node: &Node, config: &Config, report: &mut Report) {
             Probe::Watch(_) => continue,
             Probe::Tcp { to, .. } | Probe::SslHello { to, .. } | Probe::Tls { to, .. } => to,
             Probe::Http(http) => &http.to,
+            Probe::Talk(talk) => &talk.first.to,
         };
         let local = probe.ip().is_loopback() || virtual_addresses(config).contains(&probe.ip());
         if let Some(frontend) = balancer(config, probe.port()).filter(|_| local) {

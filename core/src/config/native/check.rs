@@ -2,7 +2,8 @@
 
 use super::codes;
 use super::desk::Desk;
-use super::file::{Check, Http, ProbeKind, Script, Tls};
+use super::file::{Check, Connect, Http, ProbeKind, Script, Tls};
+use super::talk;
 use super::value::{Pause, Runs, Time};
 use crate::config::model::{CheckConfig, Command, Counter, Expect, HttpProbe, Probe, Schedule, TlsProbe};
 use crate::id::CheckId;
@@ -76,10 +77,11 @@ fn probe(
         }
         ProbeKind::Tls => check.script.is_some() || check.http.is_some(),
         ProbeKind::Http => check.script.is_some(),
-    };
+        ProbeKind::Talk => check.script.is_some() || check.http.is_some() || check.step.is_empty(),
+    } || (check.kind != ProbeKind::Talk && !check.step.is_empty());
     if wrong {
         let message = "the check's `kind` and its tables do not go together".into();
-        let help = "`script` goes with kind \"script\" (not for servers), `http` with \"http\", `tls` with \"tls\" or \"http\"";
+        let help = "`script` goes with kind \"script\" (not for servers), `http` with \"http\", `tls` with \"tls\", \"http\" or \"talk\", `step` with \"talk\"";
         desk.error(codes::CONTRADICTION, at, message, Some(help.into()));
         return None;
     }
@@ -97,17 +99,19 @@ fn probe(
         desk.error(codes::TOO_MANY, at, message, None);
         return None;
     }
-    let Some(to) = check.to.or(own) else {
-        desk.error(codes::MISSING, at, "the check needs `to`, an address and a port".into(), None);
+    let Some(to) = check.connect.as_ref().and_then(|connect| connect.to).or(own) else {
+        let message = "the check needs `connect.to`, an address and a port".into();
+        desk.error(codes::MISSING, at, message, None);
         return None;
     };
-    let connect = check.connect_timeout.map_or(timeout, |time| time.0);
+    let connect = check.connect.as_ref().and_then(|connect| connect.timeout).map_or(timeout, |time| time.0);
     let tls = check.tls.as_ref().map(tls_probe);
     match check.kind {
         ProbeKind::Script => None,
         ProbeKind::Tcp => Some(Probe::Tcp { to, connect }),
         ProbeKind::OldTlsHello => Some(Probe::SslHello { to, connect }),
         ProbeKind::Tls => Some(Probe::Tls { to, connect, tls: tls.unwrap_or_else(|| tls_probe(&NO_TLS)) }),
+        ProbeKind::Talk => talk::probe(desk, &check.step, to, tls, connect, at),
         ProbeKind::Http => http_probe(desk, check.http.as_ref().unwrap_or(&NO_HTTP), to, connect, tls, at),
     }
 }
@@ -143,7 +147,7 @@ const NO_HTTP: Http = Http {
     body_has_not: None,
 };
 
-fn tls_probe(tls: &Tls) -> TlsProbe {
+pub(super) fn tls_probe(tls: &Tls) -> TlsProbe {
     TlsProbe {
         verify: tls.verify.unwrap_or(true),
         roots: tls.roots.clone(),
@@ -214,15 +218,16 @@ pub(super) fn raise(check: &CheckConfig, own: Option<SocketAddr>) -> Check {
         timeout: unless(schedule.timeout, every).map(Pause),
         rise: Some(Runs(check.rise)),
         fall: Some(Runs(check.fall)),
-        to: None,
-        connect_timeout: None,
+        connect: None,
         tls: None,
         http: None,
         script: None,
+        step: Vec::new(),
     };
     let mut target = |to: SocketAddr, connect: Duration| {
-        table.to = (Some(to) != own).then_some(to);
-        table.connect_timeout = unless(connect, schedule.timeout).map(Time);
+        let to = (Some(to) != own).then_some(to);
+        let timeout = unless(connect, schedule.timeout).map(Time);
+        table.connect = (to.is_some() || timeout.is_some()).then_some(Connect { to, timeout });
     };
     match &*check.probe {
         Probe::Script { command, .. } => {
@@ -244,6 +249,12 @@ pub(super) fn raise(check: &CheckConfig, own: Option<SocketAddr>) -> Check {
             table.kind = ProbeKind::Tls;
             table.tls = Some(tls_table(tls));
         }
+        Probe::Talk(talk) => {
+            target(talk.first.to, talk.connect);
+            table.tls = talk.first.tls.as_ref().map(tls_table);
+            table.kind = ProbeKind::Talk;
+            table.step = talk::raise(talk);
+        }
         Probe::Http(http) => {
             target(http.to, http.connect);
             table.kind = ProbeKind::Http;
@@ -254,7 +265,7 @@ pub(super) fn raise(check: &CheckConfig, own: Option<SocketAddr>) -> Check {
     table
 }
 
-fn tls_table(tls: &TlsProbe) -> Tls {
+pub(super) fn tls_table(tls: &TlsProbe) -> Tls {
     Tls { verify: Some(tls.verify), name: tls.name.clone(), alpn: tls.alpn.clone(), roots: tls.roots.clone() }
 }
 

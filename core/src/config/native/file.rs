@@ -51,6 +51,7 @@ tables! {
         router_id: Option<String>,
         lease: Option<bool>,
         startup_delay: Option<Time>,
+        delay_after_boot: Option<Time>,
         announce_gap: Option<Time>,
         announce_gap_ipv6: Option<Time>,
         log_unknown_vrids: Option<bool>,
@@ -59,8 +60,27 @@ tables! {
         record: Option<String>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         log: Vec<Log>,
+        pipe_states_on_reload: Option<bool>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pipe: Vec<Pipe>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        announce_group: Vec<AnnounceGroup>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        debounce: Vec<Debounce>,
+    }
+
+    /// `[[node.announce_group]]`: interfaces whose announcements share one pace.
+    struct AnnounceGroup {
+        interfaces: Vec<String>,
+        gap: Option<Time>,
+        gap_ipv6: Option<Time>,
+    }
+
+    /// `[[node.debounce]]`: how long a link must stand otherwise before it is believed.
+    struct Debounce {
+        interface: String,
+        down: Option<Time>,
+        up: Option<Time>,
     }
 
     /// `[[node.pipe]]`: a named pipe that is told of every transition; `reader` gets its path appended.
@@ -119,6 +139,7 @@ tables! {
         answer_lower: Option<bool>,
         last_advertisement: Option<bool>,
         owner_ignores: Option<bool>,
+        oversleep_priority: Option<AtLeastOne>,
         strict: Option<bool>,
     }
 
@@ -131,6 +152,7 @@ tables! {
         check_source: Option<bool>,
         skip_address_check: Option<bool>,
         plain_checksum: Option<bool>,
+        old_checksum: Option<bool>,
         password: Option<Password>,
         peer: Option<Vec<Peer>>,
     }
@@ -150,6 +172,7 @@ tables! {
         refresh_repeat: Option<u32>,
         lower_repeat: Option<u32>,
         lower_delay: Option<Time>,
+        extra: Option<Time>,
     }
 
     /// `[[virtual_router.track]]`: an interface, a check or a BFD session.
@@ -170,6 +193,8 @@ tables! {
         any: Option<Command>,
         lower: Option<Command>,
         priorities: Option<bool>,
+        tell_deleted: Option<bool>,
+        deleted: Option<Command>,
     }
 
     /// A command.
@@ -240,11 +265,38 @@ tables! {
         timeout: Option<Pause>,
         rise: Option<Runs>,
         fall: Option<Runs>,
-        to: Option<SocketAddr>,
-        connect_timeout: Option<Time>,
+        connect: Option<Connect>,
         tls: Option<Tls>,
         http: Option<Http>,
         script: Option<Script>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        step: Vec<TalkStep>,
+    }
+
+    /// Where a check connects, if not to its server, and how long it may take.
+    struct Connect {
+        to: Option<SocketAddr>,
+        timeout: Option<Time>,
+    }
+
+    /// One step of `kind = "talk"`, behind the first connect.
+    struct TalkStep {
+        connect: Option<Dial>,
+        send: Option<String>,
+        send_hex: Option<String>,
+        expect: Option<String>,
+        expect_hex: Option<String>,
+        matches: Option<String>,
+        matches_hex: Option<String>,
+        reply: Option<ReplyKind>,
+        not: Option<bool>,
+        at_least: Option<u32>,
+    }
+
+    /// Another connection within a conversation.
+    struct Dial {
+        to: SocketAddr,
+        tls: Option<Tls>,
     }
 
     /// What `kind = "script"` runs.
@@ -345,6 +397,19 @@ pub(super) enum ProbeKind {
     OldTlsHello,
     Tls,
     Http,
+    Talk,
+}
+
+/// `reply` of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ReplyKind {
+    Pong,
+    Smtp,
+    MysqlGreeting,
+    MysqlLogin,
+    Pgsql,
+    Ldap,
 }
 
 /// `format` of a log target.

@@ -14,6 +14,7 @@ pub mod codes;
 mod desk;
 mod file;
 mod read;
+mod talk;
 mod value;
 mod watch;
 mod write;

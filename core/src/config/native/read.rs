@@ -9,10 +9,11 @@ use super::value::{AtLeastOne, Time, VersionNumber};
 use super::watch;
 use crate::action::AddressOptions;
 use crate::config::model::{
-    Algorithm, AnnounceConfig, Authentication, BfdConfig, Bind, Command, Config, Destination, ElectionConfig,
-    Family, FrontendConfig, GroupConfig, InstanceConfig, LogFormat, LogTarget, NodeConfig, NotifyConfig,
-    Peer, Pipe, PoolConfig, Redispatch, RouterConfig, Scope, ServerConfig, Tracked, Tracker, TransportConfig,
-    Version, VirtualAddress,
+    Algorithm, AnnounceConfig, AnnounceGap, Authentication, BfdConfig, Bind, Command, Config, Debounce,
+    Deleted, Destination, ElectionConfig, Family, FrontendConfig, GapGroup, GroupConfig, InstanceConfig,
+    LinksConfig, LogFormat, LogTarget, NodeConfig, NotifyConfig, OldChecksum, Peer, Pipe, PoolConfig,
+    Redispatch, RouterConfig, Scope, ServerConfig, StartDelay, Tracked, Tracker, TransportConfig, Version,
+    VirtualAddress,
 };
 use crate::config::names::Kind;
 use crate::id::{BfdId, CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
@@ -27,6 +28,11 @@ use core::time::Duration;
 /// Fills `config` with what `file` says.
 pub(super) fn lower(desk: &mut Desk<'_>, file: &File, config: &mut Config) {
     if let Some(node) = &file.node {
+        let grouped: usize = node.announce_group.iter().map(|group| group.interfaces.len()).sum();
+        if node.debounce.len().max(grouped) > LinksConfig::MAX_INTERFACES {
+            let message = format!("more than {} interfaces", LinksConfig::MAX_INTERFACES);
+            desk.error(codes::TOO_MANY, &(0..0), message, None);
+        }
         if node.pipe.len() > Pipe::MOST {
             let message = format!("more than {} pipes", Pipe::MOST);
             desk.error(codes::TOO_MANY, &(0..0), message, None);
@@ -132,15 +138,35 @@ fn node(node: &file::Node) -> NodeConfig {
     NodeConfig {
         router_id: node.router_id.clone(),
         lease: node.lease.unwrap_or(own.lease),
-        startup_delay: time(node.startup_delay, own.startup_delay),
-        garp_interval: time(node.announce_gap, own.garp_interval),
-        gna_interval: time(node.announce_gap_ipv6, own.gna_interval),
+        start: StartDelay {
+            daemon: time(node.startup_delay, own.start.daemon),
+            boot: time(node.delay_after_boot, own.start.boot),
+        },
+        links: links(node),
         log_unknown_vrids: node.log_unknown_vrids.unwrap_or(own.log_unknown_vrids),
         log: node.log.iter().map(log).collect(),
         max_connections: node.max_connections.unwrap_or(own.max_connections),
         record: node.record.clone(),
         spread_checks: node.spread_checks.map_or(own.spread_checks, |percent| percent.0),
         pipes: node.pipe.iter().take(Pipe::MOST).map(pipe).collect(),
+        states_on_reload: node.pipe_states_on_reload.unwrap_or(own.states_on_reload),
+    }
+}
+
+fn links(node: &file::Node) -> LinksConfig {
+    let gap = |arp, na| AnnounceGap { arp: time(arp, Duration::ZERO), na: time(na, Duration::ZERO) };
+    let group = |group: &file::AnnounceGroup| GapGroup {
+        interfaces: group.interfaces.iter().map(|name| Arc::from(name.as_str())).collect(),
+        gap: gap(group.gap, group.gap_ipv6),
+    };
+    let debounce = |link: &file::Debounce| {
+        let delays = Debounce { down: time(link.down, Duration::ZERO), up: time(link.up, Duration::ZERO) };
+        (Arc::from(link.interface.as_str()), delays)
+    };
+    LinksConfig {
+        gap: gap(node.announce_gap, node.announce_gap_ipv6),
+        groups: node.announce_group.iter().map(group).collect(),
+        debounce: node.debounce.iter().map(debounce).collect(),
     }
 }
 
@@ -182,6 +208,11 @@ fn notify(notify: &file::Notify) -> NotifyConfig {
         any: notify.any.as_ref().map(command),
         lower: notify.lower.as_ref().map(command),
         priorities: notify.priorities.unwrap_or(false),
+        deleted: match &notify.deleted {
+            Some(run) => Deleted::Run(command(run)),
+            None if notify.tell_deleted == Some(true) => Deleted::Told,
+            None => Deleted::Fault,
+        },
     }
 }
 
@@ -202,9 +233,6 @@ fn router(
     let at = router.name.span();
     if v6 && router.version == Some(VersionNumber(2)) {
         desk.error(codes::CONTRADICTION, &at, "IPv6 needs VRRP version 3".into(), None);
-    }
-    if router.address.is_empty() {
-        desk.error(codes::MISSING, &at, "a virtual router needs an address".into(), None);
     }
     let advertised = router.address.iter().filter(|address| address.advertised.unwrap_or(true));
     if advertised.count() > Config::MAX_ADDRESSES {
@@ -289,6 +317,7 @@ fn election(desk: &mut Desk<'_>, router: &file::VirtualRouter, version: Version)
         lower_no_advert: !flag(|table| table.answer_lower, true),
         last_advert: flag(|table| table.last_advertisement, true),
         owner_ignores: flag(|table| table.owner_ignores, false),
+        oversleep_priority: table.and_then(|table| table.oversleep_priority.as_ref()).map(|number| number.0),
         strict: flag(|table| table.strict, false),
     }
 }
@@ -334,6 +363,11 @@ fn transport(desk: &mut Desk<'_>, router: &file::VirtualRouter, v6: bool) -> Tra
         check_source: flag(|table| table.check_source),
         skip_address_check: flag(|table| table.skip_address_check),
         plain_checksum: flag(|table| table.plain_checksum),
+        old_checksum: match table.and_then(|table| table.old_checksum) {
+            None => OldChecksum::Detect,
+            Some(true) => OldChecksum::Always,
+            Some(false) => OldChecksum::Never,
+        },
     }
 }
 
@@ -350,6 +384,7 @@ pub(super) fn announce(table: Option<&file::Announce>) -> AnnounceConfig {
         refresh_repeat: number(|table| table.refresh_repeat, 1),
         lower_repeat: number(|table| table.lower_repeat, 5),
         lower_delay: pause(|table| table.lower_delay, 5),
+        extra: pause(|table| table.extra, 0),
     }
 }
 

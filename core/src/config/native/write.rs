@@ -10,9 +10,10 @@ use super::value::{
 };
 use super::watch;
 use crate::config::model::{
-    Algorithm, AnnounceConfig, Authentication, Bind, Command, Config, Destination, ElectionConfig, Family,
-    FrontendConfig, InstanceConfig, LogFormat, LogTarget, NodeConfig, NotifyConfig, Pipe, PoolConfig, Probe,
-    Redispatch, ServerConfig, Tracked, Tracker, Version, VirtualAddress,
+    Algorithm, AnnounceConfig, Authentication, Bind, Command, Config, Debounce, Deleted, Destination,
+    ElectionConfig, Family, FrontendConfig, GapGroup, InstanceConfig, LogFormat, LogTarget, NodeConfig,
+    NotifyConfig, OldChecksum, Pipe, PoolConfig, Probe, Redispatch, ServerConfig, Tracked, Tracker, Version,
+    VirtualAddress,
 };
 use crate::id::CheckId;
 use alloc::collections::BTreeSet;
@@ -72,15 +73,35 @@ fn node(node: &NodeConfig) -> file::Node {
     file::Node {
         router_id: node.router_id.clone(),
         lease: unless(node.lease, own.lease),
-        startup_delay: time(node.startup_delay, own.startup_delay),
-        announce_gap: time(node.garp_interval, own.garp_interval),
-        announce_gap_ipv6: time(node.gna_interval, own.gna_interval),
+        startup_delay: time(node.start.daemon, own.start.daemon),
+        delay_after_boot: time(node.start.boot, own.start.boot),
+        announce_gap: time(node.links.gap.arp, Duration::ZERO),
+        announce_gap_ipv6: time(node.links.gap.na, Duration::ZERO),
         log_unknown_vrids: unless(node.log_unknown_vrids, own.log_unknown_vrids),
         max_connections: unless(node.max_connections, own.max_connections),
         record: node.record.clone(),
         spread_checks: unless(node.spread_checks, own.spread_checks).map(Percent),
         log: node.log.iter().map(log).collect(),
+        pipe_states_on_reload: yes(node.states_on_reload),
         pipe: node.pipes.iter().map(pipe).collect(),
+        announce_group: node.links.groups.iter().map(announce_group).collect(),
+        debounce: node.links.debounce.iter().map(|(name, delays)| debounce(name, delays)).collect(),
+    }
+}
+
+fn announce_group(group: &GapGroup) -> file::AnnounceGroup {
+    file::AnnounceGroup {
+        interfaces: group.interfaces.iter().map(ToString::to_string).collect(),
+        gap: time(group.gap.arp, Duration::ZERO),
+        gap_ipv6: time(group.gap.na, Duration::ZERO),
+    }
+}
+
+fn debounce(name: &str, delays: &Debounce) -> file::Debounce {
+    file::Debounce {
+        interface: name.to_string(),
+        down: time(delays.down, Duration::ZERO),
+        up: time(delays.up, Duration::ZERO),
     }
 }
 
@@ -122,6 +143,11 @@ fn notify(notify: &NotifyConfig) -> Option<file::Notify> {
         any: notify.any.as_ref().map(command),
         lower: notify.lower.as_ref().map(command),
         priorities: yes(notify.priorities),
+        tell_deleted: yes(notify.deleted == Deleted::Told),
+        deleted: match &notify.deleted {
+            Deleted::Run(run) => Some(command(run)),
+            Deleted::Fault | Deleted::Told => None,
+        },
     })
 }
 
@@ -171,6 +197,7 @@ fn election(election: &ElectionConfig) -> Option<file::Election> {
         answer_lower: unless(!election.lower_no_advert, true),
         last_advertisement: unless(election.last_advert, true),
         owner_ignores: yes(election.owner_ignores),
+        oversleep_priority: election.oversleep_priority.map(AtLeastOne),
         strict: yes(election.strict),
     })
 }
@@ -196,16 +223,27 @@ fn transport(instance: &InstanceConfig, v6: bool) -> Option<file::Transport> {
         check_source: yes(transport.check_source),
         skip_address_check: yes(transport.skip_address_check),
         plain_checksum: yes(transport.plain_checksum),
+        old_checksum: match transport.old_checksum {
+            OldChecksum::Detect => None,
+            OldChecksum::Never => Some(false),
+            OldChecksum::Always => Some(true),
+        },
         password: match &instance.authentication {
             Authentication::None => None,
             Authentication::Pass(bytes) => Some(Password(*bytes)),
         },
         peer,
     };
-    let flags =
-        table.track_source.or(table.check_source).or(table.skip_address_check).or(table.plain_checksum);
+    let flags = [
+        table.track_source,
+        table.check_source,
+        table.skip_address_check,
+        table.plain_checksum,
+        table.old_checksum,
+    ];
     let rest = table.source.is_some() || table.multicast.is_some() || table.hops.is_some();
-    (flags.is_some() || rest || table.password.is_some() || table.peer.is_some()).then_some(table)
+    (flags.iter().any(Option::is_some) || rest || table.password.is_some() || table.peer.is_some())
+        .then_some(table)
 }
 
 fn announce(announce: &AnnounceConfig) -> Option<file::Announce> {
@@ -217,6 +255,7 @@ fn announce(announce: &AnnounceConfig) -> Option<file::Announce> {
         refresh_repeat: unless(announce.refresh_repeat, own.refresh_repeat),
         lower_repeat: unless(announce.lower_repeat, own.lower_repeat),
         lower_delay: time(announce.lower_delay, own.lower_delay),
+        extra: time(announce.extra, own.extra),
     })
 }
 

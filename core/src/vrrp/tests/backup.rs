@@ -96,7 +96,7 @@ fn state_master_gives_nobody_but_the_owner_a_fast_start() {
 #[test]
 fn during_the_start_up_delay_nothing_is_heard_and_no_deadline_ends() {
     let mut config = config(alloc::vec![instance(1, 255)]);
-    config.node.startup_delay = ms(5000);
+    config.node.start.daemon = ms(5000);
     let mut bench = Bench::new(&config);
     bench.hear(PEER, 10);
     bench.run(ms(4999));

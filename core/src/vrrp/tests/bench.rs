@@ -46,6 +46,7 @@ pub(in crate::vrrp) fn instance(id: u32, priority: u8) -> InstanceConfig {
             lower_no_advert: false,
             last_advert: true,
             owner_ignores: false,
+            oversleep_priority: None,
             strict: false,
         },
         transport: TransportConfig {
@@ -56,6 +57,7 @@ pub(in crate::vrrp) fn instance(id: u32, priority: u8) -> InstanceConfig {
             check_source: false,
             skip_address_check: false,
             plain_checksum: false,
+            old_checksum: OldChecksum::default(),
         },
         addresses: vec![VirtualAddress {
             address: alloc::format!("192.0.2.{}/24", 99 + id).parse().unwrap(),
@@ -72,6 +74,7 @@ pub(in crate::vrrp) fn instance(id: u32, priority: u8) -> InstanceConfig {
             refresh_repeat: 1,
             lower_repeat: 5,
             lower_delay: ms(5000),
+            extra: Duration::ZERO,
         },
         trackers: vec![Tracker { what: Tracked::Interface("eth0".into()), weight: 0, reverse: false }],
         notify: NotifyConfig::default(),
@@ -239,6 +242,7 @@ impl Bench {
             match key {
                 TimerKey::Router(id, timer) => self.act(|routers, cx| routers.on_timer(cx, id, timer)),
                 TimerKey::Leftover => self.act(|routers, cx| routers.on_leftover_timer(cx)),
+                TimerKey::Debounce => self.act(|routers, cx| routers.on_debounce_timer(cx)),
                 foreign => panic!("{foreign} is none of ours"),
             }
         }

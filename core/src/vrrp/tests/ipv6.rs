@@ -123,8 +123,8 @@ fn peers_with_global_addresses_are_spoken_to_from_a_global_one() {
 #[test]
 fn the_gap_for_neighbour_advertisements_is_its_own() {
     let mut config = config(alloc::vec![six(255)]);
-    config.node.garp_interval = ms(400);
-    config.node.gna_interval = ms(50);
+    config.node.links.gap.arp = ms(400);
+    config.node.links.gap.na = ms(50);
     let mut bench = bench(&config);
     let start = bench.now;
     bench.run(ms(4000));

@@ -171,7 +171,7 @@ fn a_removed_virtual_router_says_farewell_and_gives_up_its_address() {
     let mut bench = Bench::master(instance(1, 200));
     let start = bench.now;
     bench.act(|routers, cx| routers.configure(cx, &Config::default()));
-    assert_eq!(bench.trace(start)[..3], ["0 A 0", "0 -192.0.2.100", "0 FAULT"]);
+    assert_eq!(bench.trace(start)[..3], ["0 A 0", "0 -192.0.2.100", "0 INIT"]);
     assert!(bench.routers.status().is_empty());
     assert_eq!(bench.timers.next(), None);
     assert!(bench.seen.iter().any(|(_, a)| matches!(a, Action::Receive { open: false, .. })));

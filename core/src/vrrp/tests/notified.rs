@@ -2,7 +2,7 @@
 
 use super::bench::*;
 use crate::action::Action;
-use crate::config::model::{Command, Config, InstanceConfig, NotifyConfig, Pipe};
+use crate::config::model::{Command, Config, Deleted, InstanceConfig, NotifyConfig, Pipe};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -21,6 +21,7 @@ fn told(priority: u8) -> Config {
         any: command("n"),
         lower: command("l"),
         priorities: true,
+        deleted: Deleted::Fault,
     };
     with_pipe(one)
 }

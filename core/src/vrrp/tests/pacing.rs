@@ -21,7 +21,7 @@ fn owner() -> InstanceConfig {
 
 fn paced(instances: Vec<InstanceConfig>, gap: u64) -> Config {
     let mut config = config(instances);
-    config.node.garp_interval = ms(gap);
+    config.node.links.gap.arp = ms(gap);
     config
 }
 
