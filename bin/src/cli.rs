@@ -1,8 +1,10 @@
 //! Verbs, options and exit codes: 0 fine, 1 errors, 2 usage, 3 warnings under `--deny warnings`.
 
-use crate::{check, compat, demo, explain, lab, lint, record, replay, run, simulate};
+use crate::{check, compat, control, demo, explain, lab, lint, record, replay, run, simulate};
 use clap::{Args, Parser, Subcommand};
 use standfast_core::config::load::Language;
+use standfast_core::config::process::ProcessConfig;
+use standfast_io::control::Request;
 use std::process::ExitCode;
 
 /// One daemon in place of the keepalived + haproxy pair: a virtual IP by VRRP, health checks, a TCP balancer.
@@ -19,11 +21,14 @@ Examples:
   standfast check /etc/keepalived/keepalived.conf /etc/haproxy/haproxy.cfg
   standfast lint cp1/ cp2/ cp3/
   standfast run --keepalived /etc/keepalived/keepalived.conf --haproxy /etc/haproxy/haproxy.cfg
+  standfast status
+  standfast resign VI_1
   standfast simulate keepalived.conf haproxy.cfg
   standfast demo
 
 Signals while running: TERM and INT stop cleanly (farewell first, then the address goes), HUP reads the files again
-(a broken file changes nothing), USR1 saves the flight recording.";
+(a broken file changes nothing), USR1 saves the flight recording. As keepalived does, USR1 writes /tmp/keepalived.data,
+USR2 /tmp/keepalived.stats, and the signals of `standfast compat keepalived --signum=JSON` and `=STATS_CLEAR` the rest.";
 
 /// What standfast can do.
 #[derive(Debug, Subcommand)]
@@ -52,6 +57,20 @@ pub enum Verb {
         #[command(subcommand)]
         verb: RecordVerb,
     },
+    /// How the running daemon stands: virtual routers with role and priority, servers with their state.
+    Status(StatusArgs),
+    /// Hand a virtual router over to a peer, without a gap for clients, and stay away until `rejoin`.
+    Resign(RouterArgs),
+    /// Take part in the election of a virtual router again.
+    Rejoin(RouterArgs),
+    /// Give a server no new connections; those open go on.
+    Drain(ServerArgs),
+    /// Give a server connections again, as its check says.
+    Ready(ServerArgs),
+    /// Give a server another weight, until the files name another one.
+    Weight(WeightArgs),
+    /// Let the running daemon read its files again, and say what it found; broken files change nothing.
+    Reload(SocketArgs),
     /// Decide again what a recorded daemon decided, and tell the story; 1 when anything differs.
     Replay(ReplayArgs),
     /// Be another daemon to the system: the rest of the line is its own command line. `keepalived` is served, also by
@@ -95,9 +114,16 @@ pub struct RunArgs {
     /// Its size in MiB: a ring, the oldest part makes room.
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4000))]
     pub record_size: u16,
+    /// The local socket for `status`, `resign`, `drain` and the like, or `off`. $RUNTIME_DIRECTORY/control.sock under
+    /// systemd, else /run/standfast/control.sock.
+    #[arg(long, value_name = "FILE|off")]
+    pub socket: Option<String>,
     /// Facility of the syslog that is told as well; for who stands in for a daemon that logs there.
     #[arg(skip)]
     pub syslog: Option<u8>,
+    /// Name and umask of who stands in for another daemon.
+    #[arg(skip)]
+    pub process: ProcessConfig,
 }
 
 /// What `record` does.
@@ -133,6 +159,61 @@ pub struct ReplayArgs {
     /// Everything as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Where the running daemon listens.
+#[derive(Clone, Debug, Args)]
+pub struct SocketArgs {
+    /// The daemon's local socket, when it is not in the default place.
+    #[arg(long, value_name = "FILE")]
+    pub socket: Option<String>,
+}
+
+/// Arguments of `status`.
+#[derive(Clone, Debug, Args)]
+pub struct StatusArgs {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Where.
+    #[command(flatten)]
+    pub at: SocketArgs,
+}
+
+/// Arguments of `resign` and `rejoin`.
+#[derive(Clone, Debug, Args)]
+pub struct RouterArgs {
+    /// The virtual router, by its name in the files (`vrrp_instance NAME`). Its sync group goes with it.
+    #[arg(value_name = "ROUTER")]
+    pub router: String,
+    /// Where.
+    #[command(flatten)]
+    pub at: SocketArgs,
+}
+
+/// Arguments of `drain` and `ready`.
+#[derive(Clone, Debug, Args)]
+pub struct ServerArgs {
+    /// The server: POOL/NAME, or its name where only one pool has it.
+    #[arg(value_name = "SERVER")]
+    pub server: String,
+    /// Where.
+    #[command(flatten)]
+    pub at: SocketArgs,
+}
+
+/// Arguments of `weight`.
+#[derive(Clone, Debug, Args)]
+pub struct WeightArgs {
+    /// The server: POOL/NAME, or its name where only one pool has it.
+    #[arg(value_name = "SERVER")]
+    pub server: String,
+    /// Its weight, 0 to 256; 0: no new connections.
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u16).range(0..=256))]
+    pub weight: u16,
+    /// Where.
+    #[command(flatten)]
+    pub at: SocketArgs,
 }
 
 /// The files of a node.
@@ -236,6 +317,15 @@ pub fn dispatch(cli: Cli) -> ExitCode {
         Verb::Simulate(args) => simulate::simulate(&args),
         Verb::Record { verb } => record::record(&verb),
         Verb::Replay(args) => replay::replay(&args),
+        Verb::Status(args) => control::status(&args),
+        Verb::Resign(RouterArgs { router, at }) => control::order(&at, &Request::Resign { router }),
+        Verb::Rejoin(RouterArgs { router, at }) => control::order(&at, &Request::Rejoin { router }),
+        Verb::Drain(ServerArgs { server, at }) => control::order(&at, &Request::Drain { server }),
+        Verb::Ready(ServerArgs { server, at }) => control::order(&at, &Request::Ready { server }),
+        Verb::Weight(WeightArgs { server, weight, at }) => {
+            control::order(&at, &Request::Weight { server, weight })
+        }
+        Verb::Reload(at) => control::order(&at, &Request::Reload),
         Verb::Demo => demo::demo(),
         Verb::Compat { daemon: Compat::Keepalived { args } } => compat::keepalived(&args),
         Verb::Lab { args } => lab::main(&args),

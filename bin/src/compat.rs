@@ -14,6 +14,7 @@ use standfast_core::config::finding::{Findings, Severity};
 use standfast_core::config::keepalived::codes;
 use standfast_core::config::load::{Language, Loaded};
 use standfast_core::config::native;
+use standfast_core::config::process::ProcessConfig;
 use std::fs::{self, OpenOptions};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -23,12 +24,16 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+/// The keepalived whose dump files, signals and exit codes these are.
+const LIKE: &str = "2.2.7";
 /// Exit codes of keepalived.
 const FATAL: u8 = 1;
 const CONFIG: u8 = 2;
 const TEST_FAILED: u8 = 5;
 const TEST_SECURITY: u8 = 6;
 const NO_CONFIG: u8 = 6;
+/// keepalived's umask when nobody says another.
+const UMASK: u16 = 0o177;
 /// How long a daemon in the background may take to write its pid file.
 const COMES_UP: Duration = Duration::from_secs(10);
 
@@ -48,6 +53,14 @@ pub fn keepalived(args: &[String]) -> ExitCode {
         }
         Ok(Job::Print(words)) => {
             text::out(&words);
+            ExitCode::SUCCESS
+        }
+        Ok(Job::Version) => {
+            // To standard error and with that first word and the version whose files we write: exporters read it so.
+            let own = env!("CARGO_PKG_VERSION");
+            text::err(&format!(
+                "Keepalived v{LIKE} (as served by standfast {own})\n\nsee standfast --help\n"
+            ));
             ExitCode::SUCCESS
         }
         Ok(Job::Test(wanted, log)) => test(&wanted, log.as_deref()),
@@ -131,6 +144,12 @@ fn daemon(wanted: &Wanted, args: &[String]) -> ExitCode {
         },
         record: None,
         record_size: 64,
+        socket: None,
+        process: ProcessConfig {
+            name: Some("keepalived".into()),
+            umask: wanted.umask.or(config.node.process.umask).or(Some(UMASK)),
+            ..ProcessConfig::default()
+        },
         syslog: match &wanted.log {
             Log::Syslog(facility) => Some(*facility),
             Log::Console | Log::File(_) => None,
@@ -196,7 +215,10 @@ fn pid_of(path: &str) -> Option<u32> {
 fn running(path: &str) -> Option<u32> {
     let pid = pid_of(path).filter(|pid| *pid != std::process::id())?;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-    ["keepalived", "standfast"].iter().any(|known| name.starts_with(known)).then_some(pid)
+    // A daemon may have been given any name (`process_name`), but not another program.
+    let own = fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let is_ours = own.is_some() && own == fs::read_link("/proc/self/exe").ok();
+    (is_ours || ["keepalived", "standfast"].iter().any(|known| name.starts_with(known))).then_some(pid)
 }
 
 /// A pid file that goes when the daemon ends.

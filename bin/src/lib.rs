@@ -3,7 +3,9 @@
 pub mod check;
 pub mod cli;
 pub mod compat;
+pub mod control;
 pub mod demo;
+pub mod dump;
 pub mod explain;
 pub mod lab;
 pub mod lint;

@@ -4,6 +4,7 @@
 //! says so and the daemon goes on. Copies are taken by reading the file, so that `record save` needs no living daemon.
 
 use crate::cli::{RecordVerb, SaveArgs};
+use crate::dump::{Asked, Dumper};
 use crate::text;
 use standfast_core::action::Action;
 use standfast_core::config::model::Config;
@@ -24,19 +25,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Where the running daemon records, for whoever saves it.
 static RECORDING: OnceLock<PathBuf> = OnceLock::new();
 
-/// What sees a running node: the log, and the recorder if there is one.
+/// What sees a running node: the log, the notify pipes, the dump files, and the recorder if there is one.
 pub struct Watch {
     log: Rc<EventLog<Logger>>,
     pipes: Pipes,
     tape: Option<Tape<Mapped>>,
+    dumper: Dumper,
 }
 
 impl Watch {
-    /// Begins to record to `file` (`off`: not at all; `None`: the default place), `mebibytes` large.
+    /// Begins to record to `file` (`off`: not at all; `None`: the default place), `mebibytes` large, and to write what is
+    /// `asked` for.
     #[must_use]
-    pub fn new(log: Rc<EventLog<Logger>>, file: Option<&str>, mebibytes: usize) -> Watch {
+    pub fn new(log: Rc<EventLog<Logger>>, asked: Asked, file: Option<&str>, mebibytes: usize) -> Watch {
+        let dumper = Dumper::new(asked);
         if file == Some("off") {
-            return Watch { log, pipes: Pipes::default(), tape: None };
+            return Watch { log, pipes: Pipes::default(), tape: None, dumper };
         }
         let path = file.map_or_else(recorder::default_path, PathBuf::from);
         let tape = match recorder::create(&path, mebibytes.saturating_mul(1 << 20)) {
@@ -51,7 +55,7 @@ impl Watch {
                 None
             }
         };
-        Watch { log, pipes: Pipes::default(), tape }
+        Watch { log, pipes: Pipes::default(), tape, dumper }
     }
 
     fn follow_pipes(&mut self, config: &Config) {
@@ -83,6 +87,7 @@ impl Observer for Watch {
         if let Some(tape) = &mut self.tape {
             tape.input(now, node, input);
         }
+        self.dumper.see_to(node, &self.log);
         self.complain();
     }
 

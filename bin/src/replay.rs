@@ -9,7 +9,7 @@ use crate::cli::ReplayArgs;
 use crate::text;
 use standfast_core::action::Action;
 use standfast_core::event::Event;
-use standfast_core::input::{Input, Order};
+use standfast_core::input::Input;
 use standfast_core::record::{Damage, Difference, Moment, Recording, Replay, Step};
 use standfast_io::log::{lines, stamp};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -191,10 +191,6 @@ fn tell(args: &ReplayArgs, outcome: &mut Outcome, at: Moment, level: u8, words: 
 fn of_input(input: &Input<'_>) -> Option<&'static str> {
     match input {
         Input::Configure(_) => Some("Reloading"),
-        Input::Order(Order::Resign(_)) => Some("Order: hand over"),
-        Input::Order(Order::Rejoin(_)) => Some("Order: take part again"),
-        Input::Order(Order::Server { .. }) => Some("Order: set a server's state"),
-        Input::Order(Order::Weight { .. }) => Some("Order: set a server's weight"),
         Input::Stop => Some("Stopping"),
         Input::Tick
         | Input::Packet { .. }
@@ -202,11 +198,12 @@ fn of_input(input: &Input<'_>) -> Option<&'static str> {
         | Input::Checked { .. }
         | Input::Observed { .. }
         | Input::Done { .. }
+        | Input::Order(_)
         | Input::Kernel(_) => None,
     }
 }
 
-fn is_past(until: Option<&Until>, begins: Option<Moment>, at: Moment) -> bool {
+pub(crate) fn is_past(until: Option<&Until>, begins: Option<Moment>, at: Moment) -> bool {
     let (Some(until), Some(begins)) = (until, begins) else { return false };
     match until {
         Until::After(after) => at.time.since(begins.time) > *after,

@@ -1,10 +1,11 @@
 //! `run`: the daemon. Control (VRRP, netlink, checks) on this thread, the proxy on threads of its own.
 //!
 //! TERM and INT stop cleanly, a second one at once; HUP reads the files again and changes nothing when they are broken,
-//! USR1 saves the flight recording.
+//! USR1 saves the flight recording; it, USR2 and keepalived's real-time signals write keepalived's dump files.
 
 use crate::check::{ERRORS, print_findings, read};
 use crate::cli::{Files, RunArgs};
+use crate::dump::{self, Asked};
 use crate::record::{self, Watch};
 use crate::text;
 use standfast_core::config::model::Config;
@@ -12,20 +13,23 @@ use standfast_core::input::Input;
 use standfast_core::rng::Seed;
 use standfast_io::check::checker::Checker;
 use standfast_io::clock::{BootClock, Clock};
-use standfast_io::driver::{Driver, LAST_SCRIPTS, Parts};
+use standfast_io::control::{self, Control, Desk, Reloaded};
+use standfast_io::driver::{Driver, LAST_SCRIPTS, Parts, Wanted};
 use standfast_io::fabric::TokioFabric;
 use standfast_io::linux::LinuxHost;
 use standfast_io::linux::pipes;
 use standfast_io::linux::process::Processes;
+use standfast_io::linux::scheduling;
 use standfast_io::linux::watch;
 use standfast_io::log::{EventLog, Logger, Style};
 use standfast_io::proxy::Threads;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch as watch_channel};
+use tokio::sync::{mpsc, oneshot, watch as watch_channel};
 
 /// Orders that may wait for the driver.
 const MAX_ORDERS: usize = 64;
@@ -67,6 +71,7 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let data = Threads::start(workers, most_connections(&config), &logger)?;
     prepare_files(&config, false);
+    schedule(args, &config, None, |trouble| text::err(&format!("standfast run: {trouble}\n")));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let log = Rc::new(EventLog::new(logger.clone()));
     let result = runtime.block_on(async {
@@ -74,9 +79,12 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
         let parts = Parts { host, data, checker: Checker::new(TokioFabric, Processes), clock: BootClock };
         let seed = Seed(args.files.seed.unwrap_or_else(|| parts.clock.now().0));
         let record = args.record.as_deref().or(config.node.record.as_deref());
-        let watch = Watch::new(log.clone(), record, usize::from(args.record_size));
+        let asked = Asked::default();
+        let watch = Watch::new(log.clone(), asked.clone(), record, usize::from(args.record_size));
         let driver = Driver::new(config.clone(), seed, parts, watch);
         let (orders, wanted) = mpsc::channel(MAX_ORDERS);
+        let (reloads, reloads_asked) = mpsc::channel(MAX_ORDERS);
+        let socket = open_socket(args.socket.as_deref(), &log);
         let (wanted_readers, readers_of) = watch_channel::channel(config.clone());
         let signals = Signals::new()?;
         tokio::select! { biased;
@@ -84,7 +92,8 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
                 let after = LAST_SCRIPTS.as_secs();
                 log.say(4, &format!("Stopped, but {cut} notify script(s) had not ended after {after} s and were killed"));
             },
-            () = signals.listen(&args.files, config, &orders, (&log, &logger, &wanted_readers)) => {}
+            () = signals.listen(args, config, (&orders, reloads_asked), (&log, &logger, &asked, &wanted_readers)) => {}
+            () = serve_socket(socket, Desk { orders: orders.clone(), reload: reloads, clock: BootClock }) => {}
             () = read_pipes(readers_of, &log) => {}
         }
         Ok(())
@@ -92,6 +101,28 @@ fn serve(args: &RunArgs, config: Arc<Config>) -> Result<(), Box<dyn std::error::
     logger.flush(FLUSH);
     // The proxy's threads and their connections end with the process.
     result
+}
+
+/// Opens the local socket. Without it the daemon goes on: operators have signals, too.
+fn open_socket(path: Option<&str>, log: &EventLog<Logger>) -> Option<Control> {
+    if path == Some("off") {
+        return None;
+    }
+    let path = path.map_or_else(control::default_path, PathBuf::from);
+    match Control::open(&path) {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            log.say(4, &format!("No local socket for `standfast status` and orders: {error}"));
+            None
+        }
+    }
+}
+
+async fn serve_socket(socket: Option<Control>, desk: Desk<BootClock>) {
+    match socket {
+        Some(socket) => socket.serve(desk).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Runs the programs that read the notify pipes; a reload that changes the pipes starts them anew.
@@ -110,6 +141,20 @@ async fn read_pipes(mut wanted: watch_channel::Receiver<Arc<Config>>, log: &Even
             () = changed => {}
             () = pipes::readers(&config, |text| log.say(4, text)) => {}
         }
+    }
+}
+
+/// Makes the process and this thread as `config` wants them. What the command line says of them wins.
+fn schedule(args: &RunArgs, config: &Config, before: Option<&Config>, say: impl Fn(&str)) {
+    let wanted = |config: &Config| {
+        let mut process = config.node.process.clone();
+        process.name = process.name.or(args.process.name.clone());
+        process.umask = args.process.umask.or(process.umask);
+        process
+    };
+    let before = before.map(wanted).unwrap_or_default();
+    for trouble in scheduling::apply(&wanted(config), &before) {
+        say(&trouble);
     }
 }
 
@@ -146,6 +191,16 @@ struct Signals {
     int: Signal,
     hup: Signal,
     usr1: Signal,
+    usr2: Signal,
+    json: Signal,
+    clear: Signal,
+}
+
+/// What a signal wants.
+enum Heard {
+    Stop,
+    Reload,
+    Dump(dump::Kind),
 }
 
 impl Signals {
@@ -155,60 +210,107 @@ impl Signals {
             int: signal(SignalKind::interrupt())?,
             hup: signal(SignalKind::hangup())?,
             usr1: signal(SignalKind::user_defined1())?,
+            usr2: signal(SignalKind::user_defined2())?,
+            json: signal(SignalKind::from_raw(i32::from(dump::SIGJSON)))?,
+            clear: signal(SignalKind::from_raw(i32::from(dump::SIGSTATS_CLEAR)))?,
         })
+    }
+
+    /// The next signal.
+    async fn next(&mut self) -> Heard {
+        tokio::select! { biased;
+            _ = self.term.recv() => Heard::Stop,
+            _ = self.int.recv() => Heard::Stop,
+            _ = self.hup.recv() => Heard::Reload,
+            _ = self.usr1.recv() => Heard::Dump(dump::Kind::Data),
+            _ = self.usr2.recv() => Heard::Dump(dump::Kind::Stats),
+            _ = self.json.recv() => Heard::Dump(dump::Kind::Json),
+            _ = self.clear.recv() => Heard::Dump(dump::Kind::StatsClear),
+        }
     }
 
     /// Turns signals into orders; ends at the second request to stop.
     async fn listen(
         mut self,
-        files: &Files,
+        args: &RunArgs,
         mut config: Arc<Config>,
-        orders: &mpsc::Sender<Input<'static>>,
-        (log, logger, readers): (&EventLog<Logger>, &Logger, &watch_channel::Sender<Arc<Config>>),
+        (orders, mut reloads): (&mpsc::Sender<Wanted>, mpsc::Receiver<oneshot::Sender<Reloaded>>),
+        (log, logger, asked, readers): (
+            &EventLog<Logger>,
+            &Logger,
+            &Asked,
+            &watch_channel::Sender<Arc<Config>>,
+        ),
     ) {
         let mut stopping = false;
         loop {
-            let stop = tokio::select! { biased;
-                _ = self.term.recv() => true,
-                _ = self.int.recv() => true,
-                _ = self.hup.recv() => false,
-                _ = self.usr1.recv() => {
-                    record::save_running(EventLog::new(logger.clone()));
-                    continue;
+            let mut asker = None;
+            let heard = tokio::select! { biased;
+                heard = self.next() => heard,
+                Some(who) = reloads.recv() => {
+                    asker = Some(who);
+                    Heard::Reload
                 }
             };
-            if stop {
-                if stopping {
+            match heard {
+                Heard::Stop if stopping => {
                     log.say(4, "Stopping at once, at the second signal");
                     return;
                 }
-                stopping = true;
-                log.say(5, "Stopping");
-                let _ = orders.send(Input::Stop).await;
-            } else if let Some(new) = reload(files, &config, log) {
-                config = Arc::new(new);
-                let _ = readers.send(config.clone());
-                let _ = orders.send(Input::Configure(config.clone())).await;
+                Heard::Stop => {
+                    stopping = true;
+                    log.say(5, "Stopping");
+                    let _ = orders.send(Input::Stop.into()).await;
+                }
+                Heard::Reload => {
+                    let (new, lines) = reload(&args.files, &config, log);
+                    let ok = new.is_some();
+                    if let Some(new) = new {
+                        schedule(args, &new, Some(&config), |trouble| log.say(4, trouble));
+                        config = Arc::new(new);
+                        let _ = readers.send(config.clone());
+                        let _ = orders.send(Input::Configure(config.clone()).into()).await;
+                    }
+                    if let Some(asker) = asker {
+                        let _ = asker.send(Reloaded { ok, lines }); // who asked may have gone
+                    }
+                }
+                Heard::Dump(kind) => {
+                    if kind == dump::Kind::Data {
+                        record::save_running(EventLog::new(logger.clone()));
+                    }
+                    asked.ask(kind);
+                    // Changes nothing, but makes the loop look.
+                    let _ = orders.try_send(Input::Tick.into());
+                }
             }
         }
     }
 }
 
-/// Reads the files again; `None` when they are broken, which changes nothing.
-fn reload(files: &Files, config: &Config, log: &EventLog<Logger>) -> Option<Config> {
+/// Reads the files again; `None` when they are broken, which changes nothing. What there is to say about it as well.
+fn reload(files: &Files, config: &Config, log: &EventLog<Logger>) -> (Option<Config>, Vec<String>) {
     log.say(5, "Reloading");
     let loaded = read(&files.list(), files.config_id.as_ref(), Some(config));
+    let mut lines = Vec::new();
     for finding in loaded.findings.list() {
-        for line in finding.to_string().lines() {
-            log.say(4, line);
+        lines.extend(finding.to_string().lines().map(str::to_owned));
+    }
+    lines.iter().for_each(|line| log.say(4, line));
+    let verdict = match &loaded.config {
+        None => {
+            let verdict = "Reload refused: the files have errors; the old configuration stays in force";
+            log.say(3, verdict);
+            verdict
         }
-    }
-    if loaded.config.is_none() {
-        log.say(3, "Reload refused: the files have errors; the old configuration stays in force");
-    } else if loaded.config.as_ref() == Some(config) {
-        log.say(5, "Reloaded: nothing has changed");
-    }
-    loaded.config
+        Some(new) if new == config => {
+            log.say(5, "Reloaded: nothing has changed");
+            "Reloaded: nothing has changed"
+        }
+        Some(_) => "Reloaded", // the node tells the log what has changed
+    };
+    lines.push(verdict.to_owned());
+    (loaded.config, lines)
 }
 
 #[cfg(test)]

@@ -4,15 +4,18 @@
 //! saw: on the terminal, as pictures, as JSON; exit code 1 when an assertion does not hold. Nothing on this host is
 //! touched.
 
+mod from;
 pub mod nodes;
 mod output;
 
 use crate::check::{ERRORS, print_each};
+use crate::replay::Until;
 use crate::text;
 use clap::Args;
 use output::{Output, Told};
 use sim::des::scenario::{Scenario, run};
 use sim::story::assert::Assertion;
+use sim::story::continued::Continued;
 use sim::story::{FAULTS, builtin, file, peers, storm, verdict};
 use standfast_core::config::finding::nearest;
 use standfast_core::config::model::Config;
@@ -25,8 +28,15 @@ const USAGE: u8 = 2;
 #[derive(Clone, Debug, Args)]
 pub struct SimulateArgs {
     /// The files of one node (its peers are assumed), or one folder per node, or a folder of such folders.
-    #[arg(value_name = "FILE|FOLDER", required_unless_present = "list")]
+    #[arg(value_name = "FILE|FOLDER", required_unless_present_any = ["list", "from"])]
     pub paths: Vec<String>,
+    /// Go on where a flight recording ends: what if something had happened there? Its node lives on, with the peers
+    /// that its configuration implies.
+    #[arg(long, value_name = "RECORDING", conflicts_with_all = ["paths", "storm", "config_id"])]
+    pub from: Option<String>,
+    /// With --from: go on at this moment, a time since its beginning (90s, 5m) or a time of day (09:04:05).
+    #[arg(long, value_name = "T", requires = "from")]
+    pub at: Option<Until>,
     /// List the built-in scenarios, and the faults that a scenario file may name.
     #[arg(long)]
     pub list: bool,
@@ -76,15 +86,22 @@ fn rehearse(args: &SimulateArgs) -> Result<bool, Refused> {
     let assertions: Result<Vec<Assertion>, String> =
         args.assert.iter().map(|text| Assertion::parse(text)).collect();
     let assertions = assertions.map_err(|error| usage(&error))?;
-    let (cluster, assumed) = cluster(args)?;
-    let chosen = chosen(args, &cluster)?;
+    let continued = args.from.as_ref().map(|file| from::read(args, file)).transpose()?;
+    let (cluster, assumed) = match &continued {
+        Some(continued) => (continued.nodes.clone(), continued.assumed.clone()),
+        None => cluster(args)?,
+    };
+    let chosen = chosen(args, &cluster, continued.as_ref())?;
     let many = chosen.len() > 1;
     let mut output = Output::new(args, &cluster, assumed, many);
     for (name, scenario) in chosen {
         match scenario {
             Err(why) => output.left_out(&name, why),
             Ok(scenario) => {
-                let timeline = run(&cluster, &scenario);
+                let timeline = match &continued {
+                    Some(continued) => continued.run(&scenario),
+                    None => run(&cluster, &scenario),
+                };
                 let words = verdict::words(&scenario, &timeline);
                 let figures = verdict::Figures::of(&timeline);
                 let failed = assertions.iter().filter_map(|assertion| assertion.fails(&figures)).collect();
@@ -147,7 +164,11 @@ fn cluster(args: &SimulateArgs) -> Result<(Cluster, Vec<String>), Refused> {
 
 type Chosen = Vec<(String, Result<Scenario, &'static str>)>;
 
-fn chosen(args: &SimulateArgs, cluster: &[(String, Config)]) -> Result<Chosen, Refused> {
+fn chosen(
+    args: &SimulateArgs,
+    cluster: &[(String, Config)],
+    continued: Option<&Continued>,
+) -> Result<Chosen, Refused> {
     if let Some(seeds) = &args.storm {
         let (from, until) = range(seeds).ok_or_else(|| {
             usage(&format!("`{seeds}` are no seeds; write one number, or a range such as 1..21"))
@@ -161,7 +182,11 @@ fn chosen(args: &SimulateArgs, cluster: &[(String, Config)]) -> Result<Chosen, R
     let names: Vec<String> = if args.scenario.is_empty() { all() } else { args.scenario.clone() };
     let mut chosen = Vec::new();
     for name in names {
-        let scenario = scenario(&name, cluster)?;
+        let scenario = scenario(&name, cluster)?.map(|scenario| match continued {
+            Some(continued) if is_file(&name) => continued.own(scenario),
+            Some(continued) => continued.builtin(scenario),
+            None => scenario,
+        });
         let seeded = scenario.map(|scenario| match args.seed {
             Some(seed) => scenario.seeded(seed),
             None => scenario,
@@ -177,7 +202,7 @@ fn scenario(name: &str, cluster: &[(String, Config)]) -> Result<Result<Scenario,
         print_each(&findings, text::err);
         Refused(USAGE)
     };
-    if name.ends_with(".toml") || name.contains('/') {
+    if is_file(name) {
         let text = std::fs::read_to_string(name)
             .map_err(|error| findings(file::unreadable(name, &error.to_string())))?;
         return file::read(name, &text, cluster).map(Ok).map_err(findings);
@@ -188,6 +213,11 @@ fn scenario(name: &str, cluster: &[(String, Config)]) -> Result<Result<Scenario,
         let more = "`standfast simulate --list` lists them; a file of your own ends in .toml";
         usage(&format!("there is no scenario `{name}`; {near}{more}"))
     })
+}
+
+/// It looks like a file's name.
+fn is_file(name: &str) -> bool {
+    name.ends_with(".toml") || name.contains('/')
 }
 
 /// `7` is 7..8.

@@ -1,6 +1,7 @@
 //! A panic anywhere in the daemon saves the flight recording, once.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use standfast::dump::Asked;
 use standfast::record::Watch;
 use standfast_core::config::model::Config;
 use standfast_core::record::Recording;
@@ -15,7 +16,7 @@ fn a_panic_in_any_thread_saves_the_recording_once() {
     let folder = std::env::temp_dir().join(format!("standfast-panic-{}", std::process::id()));
     let path = folder.join("flight.rec");
     let log = Rc::new(EventLog::new(Logger::new("standfast", Style::Plain).unwrap()));
-    let mut watch = Watch::new(log, path.to_str(), 1);
+    let mut watch = Watch::new(log, Asked::default(), path.to_str(), 1);
     watch.start(&Config::default(), Seed(1), Time::ZERO);
     for _ in 0..2 {
         let thread = std::thread::spawn(|| panic!("as a bug would"));

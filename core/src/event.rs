@@ -377,6 +377,11 @@ pub enum Event {
         /// Why.
         error: BfdError,
     },
+    /// An operator ordered something; what follows from it is told by other events.
+    Ordered {
+        /// What, in words.
+        what: String,
+    },
     /// The clean stop waits for a peer, or goes on.
     Leaving {
         /// Which.

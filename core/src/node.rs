@@ -6,21 +6,23 @@
 //! to the node), so that draining them always ends; a budget turns a cycle into a failing test.
 
 use crate::action::Action;
-use crate::balance::{PoolStatus, Pools};
+use crate::balance::{MAX_WEIGHT, PoolStatus, Pools};
 use crate::bfd::{Datagram, SessionStatus, Sessions};
 use crate::config::model::Config;
 use crate::config::{diff, model};
 use crate::event::Event;
 use crate::health::{CheckStatus, Checks};
-use crate::id::Ticket;
+use crate::id::{ServerId, Ticket};
 use crate::input::{Admin, Errno, Input, Order};
 use crate::listen::{ListenerStatus, Listeners};
 use crate::outbox::{Context, Outbox, Signal};
+use crate::record::Outside;
 use crate::rng::{Rng, Seed};
 use crate::time::Time;
 use crate::timers::{TimerKey, Timers};
-use crate::vrrp::{Packet, RouterStatus, Routers};
+use crate::vrrp::{LinkStatus, Packet, RouterStatus, Routers};
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -123,7 +125,8 @@ impl Node {
         }
         self.drain();
         if cfg!(debug_assertions) {
-            self.check_invariants();
+            self.routers.check_invariants(); // checks and pools look after theirs with each call
+            self.sessions.check_invariants();
         }
     }
 
@@ -153,6 +156,24 @@ impl Node {
             listeners: self.listeners.status(),
             stopping: self.stopping,
         }
+    }
+
+    /// What it believes of its host; no effect.
+    #[must_use]
+    pub fn outside(&self) -> Outside {
+        let open = self.listeners.status().into_iter().filter(|side| side.refused.is_none());
+        Outside {
+            listening: open.map(|side| side.id).collect(),
+            views: self.pools.views(),
+            sessions: self.sessions.open(),
+            ..self.routers.outside()
+        }
+    }
+
+    /// The links of the host with their addresses, as the kernel reported them.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkStatus> {
+        self.routers.links()
     }
 
     /// The configuration in force.
@@ -216,6 +237,8 @@ impl Node {
     }
 
     fn order(&mut self, order: Order) {
+        let Some(what) = self.describe(&order) else { return }; // its subject left with a reload
+        self.out.tell(Event::Ordered { what });
         match order {
             Order::Resign(instance) => self.routers.resign(context!(self), instance),
             Order::Rejoin(instance) => self.routers.rejoin(context!(self), instance),
@@ -229,6 +252,31 @@ impl Node {
                 self.pools.order_weight(context!(self), pool, server, weight);
             }
         }
+    }
+
+    /// An order in words; `None` when there is nothing with its id.
+    fn describe(&self, order: &Order) -> Option<String> {
+        let router = |id| Some(&self.config.instances.get(id)?.name);
+        let server = |pool, server: &ServerId| {
+            let pool = self.config.pools.get(pool)?;
+            let server = pool.servers.iter().find(|known| known.id == *server)?;
+            Some(format!("server {}/{}", pool.name, server.name))
+        };
+        Some(match order {
+            Order::Resign(id) => format!("virtual router {} resigns", router(id)?),
+            Order::Rejoin(id) => format!("virtual router {} takes part again", router(id)?),
+            Order::Server { pool, server: id, admin } => {
+                let what = match admin {
+                    Admin::Ready => "is ready",
+                    Admin::Drain => "drains",
+                    Admin::Maintenance => "is in maintenance",
+                };
+                format!("{} {what}", server(pool, id)?)
+            }
+            Order::Weight { pool, server: id, weight } => {
+                format!("{} has weight {}", server(pool, id)?, weight.min(&MAX_WEIGHT))
+            }
+        })
     }
 
     fn stop(&mut self) {
@@ -261,12 +309,5 @@ impl Node {
             }
         }
         debug_assert!(self.out.take_signal().is_none(), "signals go round in a circle");
-    }
-
-    fn check_invariants(&self) {
-        self.routers.check_invariants();
-        self.checks.check_invariants();
-        self.pools.check_invariants();
-        self.sessions.check_invariants();
     }
 }

@@ -95,8 +95,13 @@ pub struct Timers {
 impl Timers {
     /// Sets the deadline of `key`, in place of an earlier one.
     pub fn arm(&mut self, key: TimerKey, at: Time) {
-        self.disarm(key);
-        self.at.insert(key, at);
+        let before = self.at.insert(key, at);
+        if before == Some(at) {
+            return;
+        }
+        if let Some(before) = before {
+            self.due.remove(&(before, key));
+        }
         self.due.insert((at, key));
         debug_assert_eq!(self.due.len(), self.at.len());
     }
@@ -122,12 +127,18 @@ impl Timers {
 
     /// Takes the earliest deadline that is not later than `now`.
     pub fn take_due(&mut self, now: Time) -> Option<TimerKey> {
-        let (at, key) = self.next()?;
-        if at > now {
+        if self.next()?.0 > now {
             return None;
         }
-        self.disarm(key);
+        let (_, key) = self.due.pop_first()?;
+        self.at.remove(&key);
         Some(key)
+    }
+
+    /// Gives every deadline the key that `to` says; no two may get the same.
+    pub fn rename(&mut self, to: impl Fn(TimerKey) -> TimerKey) {
+        self.at = core::mem::take(&mut self.at).into_iter().map(|(key, at)| (to(key), at)).collect();
+        self.due = self.at.iter().map(|(key, at)| (*at, *key)).collect();
     }
 
     /// Forgets every deadline for which `gone` says so.

@@ -132,3 +132,14 @@ proptest! {
         prop_assert_eq!((told.fed, told.differences, told.damages.len()), (fed, 0, 0));
     }
 }
+
+#[test]
+fn a_float_is_neither_encoded_nor_decoded() {
+    let mut out = Vec::new();
+    assert!(encode(&1.5_f64, None, &mut out).unwrap_err().to_string().contains("float"));
+    assert!(encode(&1.5_f32, None, &mut out).is_err());
+    assert!(out.is_empty(), "nothing of it is written");
+    let zeros = [0; 16];
+    assert!(decode::<f64>(&zeros).is_err() && decode::<f32>(&zeros).is_err());
+    assert_eq!(decode::<[u64; 2]>(&zeros[..2]), Ok([0, 0]), "an integer is");
+}

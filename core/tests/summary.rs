@@ -51,6 +51,21 @@ fn short_intervals_have_a_lease_of_one_second_and_the_skew_of_version_3() {
 }
 
 #[test]
+fn after_a_failed_check_without_weight_only_the_skew_is_waited_for() {
+    for (weight, said) in [(0, "5.61 s"), (-20, "8.61 s")] {
+        let text = format!(
+            "vrrp_script c {{\n script /bin/true\n interval 1\n fall 5\n}}\nvrrp_instance a {{\n interface eth0\n \
+             virtual_router_id 7\n virtual_ipaddress {{\n 192.0.2.100\n }}\n track_script {{\n c weight {weight}\n }}\n}}\n"
+        );
+        let source = MemorySource::with("k", text.as_bytes());
+        let loaded = load(&[(Language::Keepalived, "k")], &source, None, &Options::default());
+        let text = summary(loaded.config.as_ref().expect("no errors"), &loaded.findings);
+        let line = text.lines().nth(1).unwrap_or_default();
+        assert_eq!(line, format!("takeover after power loss 3.61 s, after a failed check {said}"));
+    }
+}
+
+#[test]
 fn a_balancer_alone_and_servers_that_differ_are_named() {
     let text = native(
         "[[pool]]\nname = \"p\"\ncheck = { kind = \"tcp\" }\nserver = [{ name = \"a\", address = \"192.0.2.1:1\" }, \

@@ -12,12 +12,12 @@ use crate::proxy::DataPlane;
 use standfast_core::action::Action;
 use standfast_core::config::model::Config;
 use standfast_core::input::Input;
-use standfast_core::node::Node;
+use standfast_core::node::{Node, Status};
 use standfast_core::rng::Seed;
 use standfast_core::time::Time;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// The longest that notify scripts may go on after everything else has stopped. keepalived waits this long always.
 pub const LAST_SCRIPTS: Duration = Duration::from_secs(1);
@@ -44,6 +44,21 @@ pub struct Parts<H, D, F, S, C> {
     pub clock: C,
 }
 
+/// What reaches the loop besides the host, the checks and the data plane.
+#[derive(Debug)]
+pub enum Wanted {
+    /// A configuration, an order, the stop.
+    Input(Box<Input<'static>>),
+    /// Somebody wants to know how the node stands.
+    Status(oneshot::Sender<Status>),
+}
+
+impl From<Input<'static>> for Wanted {
+    fn from(input: Input<'static>) -> Wanted {
+        Wanted::Input(Box::new(input))
+    }
+}
+
 /// A node and the loop around it.
 pub struct Driver<H, D, F, S, C, O> {
     node: Node,
@@ -61,8 +76,8 @@ impl<H: Host, D: DataPlane, F: Fabric, S: Scripts, C: Clock, O: Observer> Driver
     }
 
     /// Runs until the node has stopped cleanly after [`Input::Stop`]. `orders` carries what the operator wants:
-    /// configurations, orders, the stop; its end counts as a stop. Says how many notify scripts were cut short.
-    pub async fn run(mut self, mut orders: mpsc::Receiver<Input<'static>>) -> usize {
+    /// configurations, orders, the stop, questions; its end counts as a stop. Says how many notify scripts were cut short.
+    pub async fn run(mut self, mut orders: mpsc::Receiver<Wanted>) -> usize {
         loop {
             if self.perform() {
                 return self.see_scripts_out().await;
@@ -74,7 +89,14 @@ impl<H: Host, D: DataPlane, F: Fabric, S: Scripts, C: Clock, O: Observer> Driver
                 input = parts.host.next() => input,
                 input = parts.checker.next() => input,
                 input = parts.data.next() => input,
-                input = orders.recv() => input.unwrap_or(Input::Stop),
+                wanted = orders.recv() => match wanted {
+                    None => Input::Stop,
+                    Some(Wanted::Input(input)) => *input,
+                    Some(Wanted::Status(asker)) => {
+                        let _ = asker.send(self.node.status()); // who asked may have gone
+                        continue;
+                    }
+                },
             };
             let now = self.parts.clock.now();
             self.observer.input(now, &self.node, &input);

@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod clock;
+pub mod control;
 pub mod driver;
 pub mod fabric;
 pub mod host;

@@ -146,7 +146,7 @@ async fn stop(takes: Duration) -> (Vec<String>, usize, Duration) {
     let (orders, wanted) = mpsc::channel(1);
     let order = async {
         sleep(Duration::from_secs(2)).await;
-        orders.send(Input::Stop).await.unwrap();
+        orders.send(Input::Stop.into()).await.unwrap();
         Instant::now()
     };
     let (cut, stopped) = tokio::join!(driver.run(wanted), order);

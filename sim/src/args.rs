@@ -86,6 +86,9 @@ pub(crate) struct ReplayOrder {
 pub(crate) struct ShrinkOrder {
     /// The failing seed
     pub(crate) seed: u64,
+    /// 1: nodes on the discrete-event loop; 2: the real driver, checks and proxy on turmoil
+    #[arg(long, value_name = "TIER", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) tier: u8,
     /// One JSON object instead of words
     #[arg(long)]
     pub(crate) json: bool,

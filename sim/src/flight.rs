@@ -25,6 +25,7 @@ const LARGE: usize = 64;
 
 thread_local! {
     static FLIGHTS: RefCell<Option<Flights>> = const { RefCell::new(None) };
+    static KEPT: RefCell<Option<Vec<Vec<u8>>>> = const { RefCell::new(None) };
 }
 
 /// What became of the recordings of a run.
@@ -45,6 +46,13 @@ pub fn recorded<T>(run: impl FnOnce() -> T) -> (T, Flights) {
     (result, FLIGHTS.take().unwrap_or_default())
 }
 
+/// Runs `run` with every node recorded, and keeps all recordings, in the order in which their processes ended.
+pub fn kept<T>(run: impl FnOnce() -> T) -> (T, Vec<Vec<u8>>) {
+    KEPT.with_borrow_mut(|kept| *kept = Some(Vec::new()));
+    let result = run();
+    (result, KEPT.take().unwrap_or_default())
+}
+
 /// The recording of one process, if this run is recorded.
 #[derive(Debug, Default)]
 pub struct Flight {
@@ -55,7 +63,7 @@ impl Flight {
     /// A node starts.
     #[must_use]
     pub fn start(config: &Config, seed: Seed, now: Time) -> Flight {
-        if FLIGHTS.with_borrow(Option::is_none) {
+        if FLIGHTS.with_borrow(Option::is_none) && KEPT.with_borrow(Option::is_none) {
             return Flight { tape: None };
         }
         let servers = config.pools.values().map(|pool| pool.servers.len()).sum::<usize>();
@@ -87,6 +95,14 @@ impl Drop for Flight {
             return;
         }
         tape.finish();
+        KEPT.with_borrow_mut(|kept| {
+            if let Some(kept) = kept {
+                kept.push(tape.bytes().to_vec());
+            }
+        });
+        if FLIGHTS.with_borrow(Option::is_none) {
+            return;
+        }
         let trouble = tape.trouble().map(|full| full.to_string());
         let replayed = match trouble {
             Some(trouble) => Err(trouble),
@@ -140,6 +156,12 @@ impl Flown {
     pub fn new(config: Arc<Config>, seed: Seed, now: Time) -> Flown {
         let flight = Flight::start(&config, seed, now);
         Flown { node: Node::new(config, seed, now), flight }
+    }
+
+    /// A node that has lived elsewhere before; it is not recorded.
+    #[must_use]
+    pub fn resume(node: Node) -> Flown {
+        Flown { node, flight: Flight::default() }
     }
 
     /// As [`Node::handle`].

@@ -3,7 +3,7 @@
 //! `SIM_NET_SEEDS` says how many; without it, as many as take a few seconds in an unoptimised build.
 
 use sim::net::plan::{Canary, Plan};
-use sim::net::storm;
+use sim::net::{shrink, storm};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Seeds without `SIM_NET_SEEDS`.
@@ -66,4 +66,17 @@ fn a_failure_names_invariant_time_seed_and_plan_and_the_line_that_replays_it() {
     assert!(text.starts_with("seed 1: E"), "{text}");
     assert!(text.contains("servers checked by"), "{text}");
     assert!(text.ends_with("replay: cargo sim replay 1 --tier 2"), "{text}");
+}
+
+#[test]
+fn a_failing_storm_shrinks_to_what_its_failure_needs() {
+    let plan = Plan { canary: Some(Canary::DeadServer), ..Plan::draw(1) };
+    let report = storm::run_plan(&plan);
+    let name = report.violation.as_ref().map(|violation| violation.1);
+    let shrunk = shrink::shrink(&plan, report).expect("a dead server is noticed");
+    assert!(!plan.faults.is_empty() && shrunk.plan.faults.is_empty(), "{:?}", shrunk.plan.faults);
+    assert_eq!(shrunk.report.violation.map(|violation| violation.1), name);
+    assert!(shrunk.runs <= shrink::MAX_RUNS);
+    let healthy = storm::run(1);
+    assert_eq!(shrink::shrink(&plan, healthy), None, "what passes is not shrunk");
 }

@@ -75,6 +75,75 @@ fn no_source_file_is_longer_than_the_limit() {
     assert!(long.is_empty(), "over {MAX_LINES} lines: {long:?}");
 }
 
+/// The most fields of a struct.
+const MAX_FIELDS: usize = 12;
+
+/// The structs with named fields in `text`, and how many each has: fields stand one step to the right of their struct,
+/// as rustfmt writes them; a struct in one line has its fields between commas.
+fn structs(text: &str) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let start = line.trim_start();
+        let words = start
+            .strip_prefix("pub ")
+            .or(start.strip_prefix("pub(crate) "))
+            .or(start.strip_prefix("pub(super) "));
+        let Some(rest) = words.unwrap_or(start).strip_prefix("struct ") else { continue };
+        let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+        if let Some((_, body)) = rest.split_once('{').filter(|(_, body)| body.contains('}')) {
+            found.push((name.to_owned(), body.matches(':').count() - body.matches("::").count() * 2));
+        } else if rest.ends_with('{') || rest.ends_with("where") || !rest.contains([';', '(']) {
+            let indent = " ".repeat(line.len() - start.len());
+            let (end, field) = (format!("{indent}}}"), format!("{indent}    "));
+            let own = |line: &&str| {
+                line.strip_prefix(&field).is_some_and(|own| {
+                    own.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+                        && own.contains(": ") | own.ends_with(':')
+                })
+            };
+            found.push((name.to_owned(), lines.by_ref().take_while(|line| *line != end).filter(own).count()));
+        }
+    }
+    found
+}
+
+#[test]
+fn no_struct_has_more_fields_than_the_limit() {
+    let example = "pub(super) struct Wide<T>\nwhere\n    T: Copy,\n{\n    /// One: it is.\n    pub one: T,\n    two: Vec<\n        u8,\n    >,\n}\n\
+                   struct Short { a: u8, b: std::io::Error }\nstruct Unit;\nstruct Tuple(u8, u8);\n";
+    let expected = [("Wide", 2), ("Short", 2)].map(|(name, fields)| (name.to_owned(), fields));
+    assert_eq!(structs(example), expected, "the scanner counts");
+    let all: Vec<(String, String, usize)> = texts()
+        .into_iter()
+        .flat_map(|(file, text)| {
+            structs(&text).into_iter().map(move |(name, fields)| (file.clone(), name, fields))
+        })
+        .collect();
+    assert!(all.len() > 300, "the scanner found only {} structs", all.len());
+    assert!(all.iter().any(|(_, _, fields)| *fields == MAX_FIELDS), "the scanner finds large ones");
+    let wide: Vec<_> = all.iter().filter(|(_, _, fields)| *fields > MAX_FIELDS).collect();
+    assert!(wide.is_empty(), "over {MAX_FIELDS} fields: {wide:?}");
+}
+
+#[test]
+fn the_core_names_floats_only_where_it_refuses_them() {
+    let refusals = ["serialize_f32", "serialize_f64", "_value: f32", "_value: f64"];
+    for (name, text) in texts() {
+        for (number, line) in text.lines().enumerate().filter(|_| name.starts_with("core/src/")) {
+            let mut rest = line.to_owned();
+            for refusal in refusals {
+                rest = rest.replace(refusal, "");
+            }
+            let words: Vec<&str> = rest.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+            let float = |word: &&str| {
+                ["f32", "f64"].iter().any(|kind| word.ends_with(kind) && !word.starts_with("0x"))
+            };
+            assert!(!words.iter().any(float), "{name}:{}: {line}", number + 1);
+        }
+    }
+}
+
 #[test]
 fn every_select_is_biased() {
     let word = concat!("select", "! {");

@@ -2,6 +2,8 @@
 //!
 //! Reads only. Whatever is not served is an error that says what to do instead; nothing is dropped in silence.
 
+use crate::dump::{SIGJSON, SIGSTATS_CLEAR};
+
 /// keepalived's own place for its configuration.
 pub(super) const FILE: &str = "/etc/keepalived/keepalived.conf";
 /// keepalived's own place for its pid.
@@ -34,6 +36,8 @@ pub(super) struct Wanted {
     pub(super) dump: bool,
     /// `-p`.
     pub(super) pid_file: String,
+    /// `-u`.
+    pub(super) umask: Option<u16>,
     /// `-l`, `-G`, `-S`, `-g`.
     pub(super) log: Log,
 }
@@ -47,6 +51,8 @@ pub(super) enum Job {
     Test(Wanted, Option<String>),
     /// Words to print.
     Print(String),
+    /// Who we are.
+    Version,
 }
 
 /// How a flag takes its argument.
@@ -95,12 +101,18 @@ const FLAGS: &[Flag] = &[
     flag('p', "pid", Required, "pid file, /run/keepalived.pid otherwise"),
     flag('i', "config-id", Required, "the name that @NAME lines are kept for"),
     flag('P', "vrrp", Nothing, "accepted: there is no LVS to leave out"),
+    flag('u', "umask", Required, "umask of new files, 0177 otherwise"),
     flag('B', "no_bfd", Nothing, "accepted: the BFD sessions of the file run all the same"),
     flag('\0', "all", Nothing, "accepted: there is one process"),
     flag('R', "dont-respawn", Nothing, "accepted: there are no children; the unit restarts the daemon"),
     flag('X', "release-vips", Nothing, "accepted: addresses are always given up"),
     flag('a', "address-monitoring", Nothing, "accepted: changes of our addresses are logged"),
-    flag('\0', "signum", Required, "print the number of a signal: RELOAD, STOP"),
+    flag(
+        '\0',
+        "signum",
+        Required,
+        "print the number of a signal: RELOAD, STOP, DATA, STATS, STATS_CLEAR, JSON",
+    ),
     flag('\0', "ignore-sigint", Nothing, "accepted by a daemon in the background"),
     flag('v', "version", Nothing, "print the version"),
     flag('h', "help", Nothing, "print this"),
@@ -127,7 +139,6 @@ const FLAGS: &[Flag] = &[
     not('r', "vrrp_pid", Required, "there is one process; name its pid file by -p"),
     not('c', "checkers_pid", Required, "there is one process; name its pid file by -p"),
     not('b', "bfd_pid", Required, "there is one process; name its pid file by -p"),
-    not('u', "umask", Required, "set UMask= in the unit"),
     not('x', "snmp", Nothing, "there is no SNMP agent"),
     not('A', "snmp-agent-socket", Required, "there is no SNMP agent"),
     not(
@@ -153,6 +164,7 @@ pub(super) fn parse(args: &[String]) -> Result<Job, String> {
         foreground: false,
         dump: false,
         pid_file: PID_FILE.to_owned(),
+        umask: None,
         log: Log::Syslog(DAEMON),
     };
     let mut test = None;
@@ -168,13 +180,14 @@ pub(super) fn parse(args: &[String]) -> Result<Job, String> {
             "dont-fork" => wanted.foreground = true,
             "dump-conf" => wanted.dump = true,
             "pid" => wanted.pid_file = given(),
+            "umask" => wanted.umask = Some(umask(&given())?),
             "config-id" => wanted.config_id = Some(given()),
             // The last one counts, so that a daemon that has been given its file does not look for it again.
             "log-console" | "no-syslog" => wanted.log = Log::Console,
             "log-file" => wanted.log = Log::File(value.clone().unwrap_or("/tmp/keepalived.log".to_owned())),
             "log-facility" => wanted.log = Log::Syslog(facility(&given())?),
             "signum" => print = Some(format!("{}\n", signal(&given())?)),
-            "version" => print = Some(format!("standfast {} as keepalived\n", env!("CARGO_PKG_VERSION"))),
+            "version" => return Ok(Job::Version),
             "help" => print = Some(help()),
             _ => {} // accepted, as its help says
         }
@@ -252,14 +265,25 @@ fn facility(name: &str) -> Result<u8, String> {
     }
 }
 
+/// A number as C reads it: octal after a 0.
+fn umask(text: &str) -> Result<u16, String> {
+    let number = match text.strip_prefix('0') {
+        Some(digits) if !digits.is_empty() => u16::from_str_radix(digits, 8),
+        _ => text.parse(),
+    };
+    let mask = number.ok().filter(|mask| *mask <= 0o777);
+    mask.ok_or_else(|| format!("`{text}` is no umask: 0 to 0777"))
+}
+
 fn signal(name: &str) -> Result<u8, String> {
     match name {
         "RELOAD" => Ok(1),
         "STOP" => Ok(15),
-        "DATA" | "STATS" | "STATS_CLEAR" | "JSON" | "TDATA" => {
-            Err(format!("there is no signal for {name}: nothing is dumped; the log says every change"))
-        }
-        _ => Err(format!("`{name}` is no signal: RELOAD or STOP")),
+        "DATA" => Ok(10),
+        "STATS" => Ok(12),
+        "STATS_CLEAR" => Ok(SIGSTATS_CLEAR),
+        "JSON" => Ok(SIGJSON),
+        _ => Err(format!("`{name}` is no signal: RELOAD, STOP, DATA, STATS, STATS_CLEAR or JSON")),
     }
 }
 
@@ -297,6 +321,8 @@ mod tests {
         assert_eq!(run("-S 3").log, Log::Syslog(19));
         assert_eq!(run("-Slocal0").log, Log::Syslog(16));
         assert_eq!(run("-g/x -l").log, Log::Console);
+        assert_eq!((run("-u 077").umask, run("--umask=18").umask), (Some(0o077), Some(18)));
+        assert!(of("-u 01000").is_err() && of("-u x").is_err());
         assert_eq!(run("-g/x").log, Log::File("/x".into()));
     }
 
@@ -312,7 +338,7 @@ mod tests {
             ("-V", "lease"),
             ("-C", "haproxy"),
             ("-r /x", "-p"),
-            ("--signum=JSON", "log"),
+            ("--signum=TDATA", "STATS_CLEAR"),
             ("-s ns", "netns"),
         ] {
             assert!(of(line).unwrap_err().contains(way), "{line}");
@@ -320,7 +346,10 @@ mod tests {
         for line in ["-f", "-q", "--nonsense", "file", "--no", "-S 8", "--dont-fork=1"] {
             assert!(of(line).is_err(), "{line}");
         }
-        assert_eq!(of("--signum=RELOAD"), Ok(Job::Print("1\n".into())));
+        for (name, number) in [("RELOAD", 1), ("DATA", 10), ("STATS", 12), ("JSON", 36), ("STATS_CLEAR", 63)]
+        {
+            assert_eq!(of(&format!("--signum={name}")), Ok(Job::Print(format!("{number}\n"))));
+        }
     }
 
     #[test]

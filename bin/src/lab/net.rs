@@ -162,7 +162,10 @@ impl Drop for Lab {
             match flights::replay(&self.dir) {
                 Ok((0, _)) => {}
                 Ok((count, inputs)) => {
-                    eprintln!("{count} recordings with {inputs} inputs replayed: the same actions")
+                    eprintln!(
+                        "checked afterwards: fed once more with what they recorded ({inputs} inputs in {count} \
+                         recordings), all daemons decided the same"
+                    );
                 }
                 Err(error) => panic!("a replay differs from what was recorded: {error}"),
             }
@@ -231,4 +234,18 @@ fn watch_for_interrupt() {
             std::process::exit(130);
         });
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_laboratory_without_nodes_or_with_one_too_many_is_refused_before_anything_is_made() {
+        for nodes in [0, MAX_NODES + 1] {
+            let plan = Plan { nodes, snooping: true, helper: Vec::new() };
+            let said = Lab::new(&plan).map(drop).unwrap_err().to_string();
+            assert_eq!(said, format!("1 to 9 nodes, not {nodes}"));
+        }
+    }
 }

@@ -66,6 +66,7 @@ impl Service {
                 }
                 let recording = flights::next(host.dir());
                 argv.extend(words(&format!("--record {} --record-size 4", recording.display())));
+                argv.extend(words(&format!("--socket {}", socket(host).display())));
                 self.holder = Some(host.spawn("standfast", &argv, &view)?);
             }
             Kind::Pair => {
@@ -132,6 +133,12 @@ impl Service {
     pub fn said(&self) -> String {
         self.holder.iter().chain(&self.proxy).map(Process::said).collect()
     }
+}
+
+/// The local socket of the standfast on `host`.
+#[must_use]
+pub fn socket(host: &Host) -> PathBuf {
+    host.dir().join("control.sock")
 }
 
 /// Puts another check script in the place of the one that a running node uses.

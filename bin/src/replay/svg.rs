@@ -73,6 +73,8 @@ impl Picture {
         } else if let Event::Verdict { name, up, .. } = event {
             let (look, word) = if *up { (Look::Good, "up") } else { (Look::Bad, "DOWN") };
             self.change(at, name, look, word);
+        } else if let Event::Ordered { what } = event {
+            self.mark(at, what);
         }
     }
 

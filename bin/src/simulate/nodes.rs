@@ -212,3 +212,24 @@ impl Source for FolderSource {
         self.files.resolve(name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_nodes_as_the_limit_are_read_and_one_more_is_refused() {
+        let above = std::env::temp_dir().join(format!("sf-nodes-{}", std::process::id()));
+        let folder = |nth: usize| {
+            let folder = above.join(format!("n{nth:02}"));
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("standfast.toml"), "").unwrap();
+        };
+        (1..=MAX_NODES).for_each(folder);
+        let paths = [above.to_str().unwrap().to_owned()];
+        assert_eq!(read(&paths, None).unwrap().len(), MAX_NODES);
+        folder(MAX_NODES + 1);
+        assert_eq!(read(&paths, None).unwrap_err(), "16 nodes are more than the 15 that are simulated");
+        std::fs::remove_dir_all(&above).unwrap();
+    }
+}

@@ -14,3 +14,4 @@ pub mod view;
 
 pub use pool::PoolStatus;
 pub use pools::Pools;
+pub use server::{MAX_WEIGHT, ServerStatus};

@@ -76,16 +76,42 @@ impl Pool {
         }
     }
 
-    fn is_published(&self, view: &PoolView) -> bool {
-        self.published.as_deref() == Some(view)
+    /// What was published last is what stands. Nearly always so, hence compared in place, without making a view.
+    fn is_published(&self) -> bool {
+        let Some(published) = &self.published else { return false };
+        // All fields by name: a new one does not compile until somebody says how to compare it.
+        let PoolView {
+            pool,
+            name,
+            version: _,
+            algorithm,
+            all_backups,
+            servers,
+            retries,
+            redispatch,
+            connect,
+            server,
+        } = &**published;
+        let config = &self.config;
+        (*pool, name) == (config.id, &config.name)
+            && (*algorithm, *all_backups) == (config.algorithm, config.all_backups)
+            && (*retries, *redispatch) == (config.retries, config.redispatch)
+            && (*connect, *server) == (config.connect, config.server)
+            && servers.len() == self.servers.len()
+            && servers.iter().zip(&self.servers).all(|(seen, server)| *seen == server.view())
+    }
+
+    /// The view that was published last.
+    pub(crate) fn published(&self) -> Option<Arc<PoolView>> {
+        self.published.clone()
     }
 
     /// Publishes the view if it changed.
     pub(crate) fn publish(&mut self, cx: &mut Context<'_>) {
-        let mut view = self.view();
-        if self.is_published(&view) {
+        if self.is_published() {
             return;
         }
+        let mut view = self.view();
         view.version += 1;
         let view = Arc::new(view);
         self.published = Some(Arc::clone(&view));
@@ -101,12 +127,9 @@ impl Pool {
         self.empty_told = is_empty;
     }
 
+    /// Asserts, after every call that may have changed it, that what is published is what holds.
     pub(crate) fn check_invariants(&self) {
-        debug_assert!(
-            self.is_published(&self.view()),
-            "{} stands otherwise than published",
-            self.config.name
-        );
+        debug_assert!(self.is_published(), "{} stands otherwise than published", self.config.name);
         debug_assert_eq!(
             self.empty_told,
             self.counts() == (0, 0),

@@ -5,6 +5,7 @@
 
 use super::pool::{Pool, PoolStatus};
 use super::server::{Health, MAX_WEIGHT, Server, settled};
+use super::view::PoolView;
 use crate::action::Action;
 use crate::config::model::Config;
 use crate::event::Event;
@@ -13,6 +14,7 @@ use crate::input::{Admin, Outcome, Tally};
 use crate::outbox::Context;
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -53,13 +55,15 @@ impl Pools {
 
     /// The data plane saw something of a server.
     pub(crate) fn on_observed(&mut self, _: &mut Context<'_>, pool: PoolId, server: ServerId, tally: Tally) {
-        if let Some(server) = self.pools.get_mut(&pool).and_then(|pool| pool.server(server)) {
+        let Some(pool) = self.pools.get_mut(&pool) else { return };
+        if let Some(server) = pool.server(server) {
             let sum = &mut server.tally;
             sum.connected = sum.connected.saturating_add(tally.connected);
             sum.failed = sum.failed.saturating_add(tally.failed);
             sum.failed_in_a_row = tally.failed_in_a_row;
             sum.open = tally.open;
         }
+        pool.check_invariants();
     }
 
     /// Sets a server's administrative state; returns the check to pause (now in maintenance) or to go on with.
@@ -96,6 +100,7 @@ impl Pools {
             pool.configure(wanted);
             pool.publish(cx);
             pool.tell_empty(cx);
+            pool.check_invariants();
             for server in &wanted.servers {
                 if let Some(check) = server.check {
                     self.checked.entry(check).or_default().push((*id, server.id));
@@ -109,9 +114,9 @@ impl Pools {
         self.pools.values().map(Pool::status).collect()
     }
 
-    /// Asserts, in debug builds, that what is published is what holds.
-    pub(crate) fn check_invariants(&self) {
-        self.pools.values().for_each(Pool::check_invariants);
+    /// The views last published.
+    pub(crate) fn views(&self) -> BTreeMap<PoolId, Arc<PoolView>> {
+        self.pools.iter().filter_map(|(id, pool)| Some((*id, pool.published()?))).collect()
     }
 
     /// Changes one server, then says all that follows from it: view first, so that traffic moves before words.
@@ -144,6 +149,7 @@ impl Pools {
             });
         }
         pool.tell_empty(cx);
+        pool.check_invariants();
     }
 }
 

@@ -64,6 +64,13 @@ pub(super) struct Round {
     turns: u64,
 }
 
+/// Keeps the seat with the lowest key, of equal ones the first.
+fn first_of<K: Ord>(best: &mut Option<(K, usize)>, key: K, at: usize) {
+    if best.as_ref().is_none_or(|(lowest, _)| key < *lowest) {
+        *best = Some((key, at));
+    }
+}
+
 impl Round {
     /// The index in the view of the server whose turn it is, never `exclude`.
     pub(super) fn pick(&mut self, exclude: Option<ServerId>) -> Option<usize> {
@@ -112,17 +119,17 @@ impl Round {
 
     /// The seat whose turn it is.
     fn first(&self, exclude: Option<ServerId>) -> Option<usize> {
-        let among = |turn: Turn| {
-            self.seats.iter().enumerate().filter(move |(_, s)| s.turn == turn && Some(s.id) != exclude)
-        };
-        let placed = among(Turn::Placed).min_by_key(|(_, s)| (s.place, s.urgency(), s.since));
-        if let Some((at, seat)) = placed
-            && seat.place.is_none_or(|place| place <= self.now)
-        {
-            return Some(at);
+        let (mut placed, mut fresh) = (None, None);
+        for (at, seat) in self.seats.iter().enumerate().filter(|(_, seat)| Some(seat.id) != exclude) {
+            match seat.turn {
+                Turn::Placed => first_of(&mut placed, (seat.place, seat.urgency(), seat.since), at),
+                Turn::Fresh => first_of(&mut fresh, (u32::MAX - seat.weight, seat.since), at),
+                Turn::Next => {}
+            }
         }
-        let fresh = among(Turn::Fresh).min_by_key(|(_, s)| (u32::MAX - s.weight, s.since));
-        fresh.or(placed).map(|(at, _)| at)
+        let placed_now = placed.filter(|((place, _, _), _)| place.is_none_or(|place| place <= self.now));
+        let placed_now = placed_now.map(|(_, at)| at);
+        placed_now.or(fresh.map(|(_, at)| at)).or(placed.map(|(_, at)| at))
     }
 
     /// Everybody had the turns of this round.

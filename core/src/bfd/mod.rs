@@ -10,6 +10,7 @@ mod status;
 
 pub use status::{SessionCounters, SessionStatus};
 
+use crate::action::BfdPath;
 use crate::config::model::{BfdConfig, Config};
 use crate::event::Event;
 use crate::id::{BfdId, Ticket};
@@ -201,6 +202,11 @@ impl Sessions {
     /// How the sessions stand.
     pub(crate) fn status(&self) -> Vec<SessionStatus> {
         self.all.values().map(Session::status).collect()
+    }
+
+    /// Which sessions have open sockets, and where.
+    pub(crate) fn open(&self) -> BTreeMap<BfdId, BfdPath> {
+        self.all.iter().filter_map(|(id, session)| Some((*id, session.path()?))).collect()
     }
 
     /// Packets that no session is for, by the name of their counter.

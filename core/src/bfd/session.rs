@@ -95,6 +95,8 @@ struct Socket {
     asked: Option<Ticket>,
     open: bool,
     refused: Option<Errno>,
+    /// What was asked for last.
+    path: Option<BfdPath>,
 }
 
 impl Session {
@@ -141,6 +143,7 @@ impl Session {
         let path = BfdPath { from: config.from, port, to: config.to, hops: config.hops };
         cx.out.act(Action::Bfd { ticket, session: config.id, open: Some(path) });
         self.socket.asked = Some(ticket);
+        self.socket.path = Some(path);
         ticket
     }
 
@@ -214,6 +217,11 @@ impl Session {
         if !up || rx > self.local.rx.holds {
             self.local.rx.holds = rx;
         }
+    }
+
+    /// From where to where it is open, if it is.
+    pub(super) fn path(&self) -> Option<BfdPath> {
+        self.socket.path.filter(|_| self.socket.open)
     }
 
     /// Between two packets of ours, before jitter (section 6.8.2).

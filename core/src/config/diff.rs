@@ -4,6 +4,7 @@ use super::model::{
     Authentication, BfdConfig, CheckConfig, Config, Destination, FrontendConfig, InstanceConfig, PoolConfig,
     ServerConfig,
 };
+use crate::id::InstanceId;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -21,7 +22,19 @@ pub fn changes(old: &Config, new: &Config) -> Vec<String> {
         lines.push("node: settings changed".to_string());
     }
     let name = |i: &Arc<InstanceConfig>| i.name.to_string();
-    each(&mut lines, "virtual router", &old.instances, &new.instances, &name, &instance);
+    let renamed = renamed(old, new);
+    let mut before = old.instances.clone();
+    for id in renamed.keys() {
+        before.remove(id);
+    }
+    for (from, to) in &renamed {
+        if let (Some(was), Some(is)) = (old.instances.get(from), new.instances.get(to)) {
+            lines.push(format!("{}: is called {} now", was.name, is.name));
+            let same = InstanceConfig { id: is.id, name: is.name.clone(), ..(**was).clone() };
+            before.insert(*to, Arc::new(same));
+        }
+    }
+    each(&mut lines, "virtual router", &before, &new.instances, &name, &instance);
     each(&mut lines, "sync group", &old.groups, &new.groups, &|g| g.name.to_string(), &|lines, old, new| {
         field(lines, &new.name, "members", &old.members.len(), &new.members.len());
     });
@@ -36,6 +49,33 @@ pub fn changes(old: &Config, new: &Config) -> Vec<String> {
     each(&mut lines, "frontend", &old.frontends, &new.frontends, &|f| f.name.to_string(), &frontend);
     each(&mut lines, "pool", &old.pools, &new.pools, &|p: &Arc<PoolConfig>| p.name.to_string(), &pool);
     lines
+}
+
+/// Virtual routers that go on under another name, old id to new one: the same link, family, version and VRID, both by
+/// multicast or both by unicast from the same source. (keepalived looks at nothing but these, and never at the name.)
+#[must_use]
+pub fn renamed(old: &Config, new: &Config) -> BTreeMap<InstanceId, InstanceId> {
+    fn unmatched<'c>(here: &'c Config, there: &'c Config) -> impl Iterator<Item = &'c InstanceConfig> {
+        let stays =
+            |one: &InstanceConfig| there.instances.get(&one.id).is_some_and(|o| o.router == one.router);
+        here.instances.values().map(|one| &**one).filter(move |one| !stays(one))
+    }
+    let speaks = |one: &InstanceConfig| match &one.transport.to {
+        Destination::Multicast(_) => None,
+        Destination::Unicast(_) => Some(one.transport.source),
+    };
+    let mut found = BTreeMap::new();
+    for after in unmatched(new, old) {
+        let same = |before: &&InstanceConfig| {
+            before.router == after.router
+                && speaks(before) == speaks(after)
+                && !found.contains_key(&before.id)
+        };
+        if let Some(before) = unmatched(old, new).find(same) {
+            found.insert(before.id, after.id);
+        }
+    }
+    found
 }
 
 /// What came, went, and changed in one table.

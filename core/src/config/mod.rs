@@ -18,6 +18,7 @@ pub mod names;
 pub mod native;
 pub mod node;
 pub mod notify;
+pub mod process;
 pub mod source;
 pub mod summary;
 pub mod talk;

@@ -7,6 +7,7 @@ pub use super::bfd::{BfdConfig, BfdTiming};
 use super::names::Names;
 pub use super::node::{AnnounceGap, Debounce, GapGroup, LinksConfig, NodeConfig, StartDelay};
 pub use super::notify::{Command, Deleted, NotifyConfig, Pipe};
+pub use super::process::{DumpConfig, ProcessConfig};
 use crate::action::AddressOptions;
 use crate::id::{BfdId, CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
 use alloc::collections::BTreeMap;

@@ -2,6 +2,7 @@
 
 use super::model::LogTarget;
 use super::notify::Pipe;
+use super::process::ProcessConfig;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -36,6 +37,9 @@ pub struct NodeConfig {
     pub states_on_reload: bool,
     /// Where the flight recorder writes, or `off`; `None` is the default place. Taken up at the start only.
     pub record: Option<String>,
+    /// How the process stands to its host.
+    #[serde(default)]
+    pub process: ProcessConfig,
 }
 
 impl Default for NodeConfig {
@@ -52,6 +56,7 @@ impl Default for NodeConfig {
             pipes: Vec::new(),
             states_on_reload: false,
             record: None,
+            process: ProcessConfig::default(),
         }
     }
 }

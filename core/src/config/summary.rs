@@ -2,12 +2,13 @@
 //!
 //! Integer milliseconds throughout. "After power loss" is the slowest case of this node as a backup: its whole
 //! master-down interval. "After a failed check" is the slowest script that can move this node's priority, from the
-//! failure to the other router's takeover.
+//! failure to the other router's takeover: a check without weight is a fault, so that the node says farewell and the
+//! other waits for its skew only; with a weight the other's running timer expires (RFC 9568 6.4.2).
 
 use super::finding::{Findings, Severity};
 use super::model::{BfdConfig, CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked};
 use super::talk::{Reply, Step, Talk, Wanted};
-use crate::vrrp::election::master_down;
+use crate::vrrp::election::{master_down, skew};
 use crate::vrrp::lease_for;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -67,19 +68,22 @@ fn takeover(config: &Config, instance: &InstanceConfig) -> String {
     let election = &instance.election;
     let (adverts, priority) = (election.down_adverts, election.priority);
     let down = master_down(instance.router.version, adverts, priority, election.interval);
+    let farewell = skew(instance.router.version, priority, election.interval);
     let mut text = format!("takeover after power loss {}", seconds(down));
     let slowest = instance
         .trackers
         .iter()
         .filter_map(|tracker| match &tracker.what {
-            Tracked::Check(id) => config.checks.get(id),
+            Tracked::Check(id) => Some((config.checks.get(id)?, tracker.weight)),
             Tracked::Interface(_) | Tracked::Session(_) => None,
         })
-        .map(|check| millis(check.schedule.interval).saturating_mul(u64::from(check.fall)))
+        .map(|(check, weight)| {
+            let wait = if weight == 0 { farewell } else { down };
+            check.schedule.interval.saturating_mul(check.fall).saturating_add(wait)
+        })
         .max();
     if let Some(slowest) = slowest {
-        let all = Duration::from_millis(slowest).saturating_add(down);
-        text.push_str(&format!(", after a failed check {}", seconds(all)));
+        text.push_str(&format!(", after a failed check {}", seconds(slowest)));
     }
     text
 }

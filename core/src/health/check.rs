@@ -244,8 +244,13 @@ impl Check {
         }
     }
 
-    /// Asserts that its timers fit its state.
-    pub(crate) fn check_timers(&self, cx: &Context<'_>) {
+    /// Asserts what must hold whenever something has happened to it: above all that its timers fit its state.
+    pub(crate) fn check_invariants(&self, cx: &Context<'_>) {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        self.verdict.check_invariants();
+        debug_assert!(!(self.paused && self.running()), "{}: no run during maintenance", self.config.name);
         let start = cx.timers.at(self.key(CheckTimer::Start)).is_some();
         let expire = cx.timers.at(self.key(CheckTimer::Expire)).is_some();
         debug_assert_eq!(
@@ -258,12 +263,6 @@ impl Check {
             Counter::Script { .. } => debug_assert_eq!(start, !self.paused),
             Counter::Server => debug_assert_eq!(start, !self.paused && !self.running()),
         }
-    }
-
-    /// Asserts what must always hold.
-    pub(crate) fn check_invariants(&self) {
-        self.verdict.check_invariants();
-        debug_assert!(!(self.paused && self.running()), "{}: no run during maintenance", self.config.name);
     }
 }
 

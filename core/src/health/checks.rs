@@ -66,7 +66,7 @@ impl Checks {
                 CheckTimer::Start => check.start(cx),
                 CheckTimer::Expire => check.expire(cx),
             }
-            check.check_timers(cx);
+            check.check_invariants(cx);
         }
     }
 
@@ -80,7 +80,7 @@ impl Checks {
     ) {
         if let Some(check) = self.checks.get_mut(&check) {
             check.checked(cx, ticket, outcome);
-            check.check_timers(cx);
+            check.check_invariants(cx);
         }
     }
 
@@ -88,7 +88,7 @@ impl Checks {
     pub(crate) fn pause(&mut self, cx: &mut Context<'_>, check: CheckId, paused: bool) {
         if let Some(check) = self.checks.get_mut(&check) {
             check.pause(cx, paused);
-            check.check_timers(cx);
+            check.check_invariants(cx);
         }
     }
 
@@ -110,8 +110,9 @@ impl Checks {
         }
         self.add_new(cx, config);
         self.follow_disabled(cx, config);
-        for check in self.checks.values() {
-            check.check_timers(cx);
+        for (id, check) in &self.checks {
+            debug_assert_eq!(*id, check.config.id);
+            check.check_invariants(cx);
         }
     }
 
@@ -162,14 +163,6 @@ impl Checks {
             running: check.running(),
         };
         self.checks.values().map(status).collect()
-    }
-
-    /// Asserts what must always hold.
-    pub(crate) fn check_invariants(&self) {
-        for (id, check) in &self.checks {
-            debug_assert_eq!(*id, check.config.id);
-            check.check_invariants();
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::election::{self, FAREWELL, OWNER};
 use super::leave::Leaving;
 use super::priority::Fault;
 use super::receive::Complaints;
-use super::status::{AddressStatus, Counters, MasterStatus, PriorityStatus, RouterStatus};
+use super::status::{AddressStatus, Counters, MasterStatus, PaceStatus, PriorityStatus, RouterStatus};
 use super::world::{Desk, World};
 use super::{lease, transition};
 use crate::action::Action;
@@ -403,7 +403,7 @@ impl Instance {
         self.duel = None;
     }
 
-    pub(super) fn status(&self) -> RouterStatus {
+    pub(super) fn status(&self, world: &World) -> RouterStatus {
         let mut faults: Vec<String> = self.standing.faults.iter().map(Fault::describe).collect();
         if self.standing.away {
             faults.push(String::from("away by order"));
@@ -433,6 +433,12 @@ impl Instance {
                 })
                 .collect(),
             counters: self.counters.clone(),
+            pace: PaceStatus {
+                source: world.source(&self.config),
+                interval: self.clock.interval,
+                master_down: self.master_down(),
+                next: self.clock.advert_at.or(self.clock.down_at),
+            },
         }
     }
 

@@ -4,6 +4,7 @@
 //! During a dump (`ResyncBegin` .. `ResyncEnd`) everything named is marked as seen; what is not seen by the end is
 //! gone, and is handed out as if the kernel had said so.
 
+use super::status::LinkStatus;
 use crate::id::Interface;
 use crate::input::{KernelNotice, Link};
 use crate::time::Time;
@@ -84,6 +85,20 @@ impl Links {
     /// Every address of every link.
     pub(super) fn all(&self) -> impl Iterator<Item = (Interface, &Arc<str>, Reported)> {
         self.known.iter().flat_map(|(i, k)| k.addresses.iter().map(|a| (*i, &k.link.name, *a)))
+    }
+
+    /// Every link.
+    pub(super) fn every(&self) -> impl Iterator<Item = &Link> {
+        self.known.values().map(|known| &known.link)
+    }
+
+    /// All links with their addresses, by index.
+    pub(super) fn status(&self) -> Vec<LinkStatus> {
+        let status = |known: &Known| LinkStatus {
+            link: known.link.clone(),
+            addresses: known.addresses.iter().map(|reported| reported.address).collect(),
+        };
+        self.known.values().map(status).collect()
     }
 
     /// When the running dump began.

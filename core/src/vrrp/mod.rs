@@ -30,13 +30,16 @@ pub use debounce::longest as longest_debounce;
 pub use lease::{lease_for, lease_is_safe};
 pub use leave::{HANDOVER_GRACE, LEAVE_AT_MOST};
 pub use receive::Packet;
-pub use status::{AddressStatus, Counters, MasterStatus, PriorityStatus, RouterStatus};
+pub use status::{
+    AddressStatus, Counters, LinkStatus, MasterStatus, PaceStatus, PriorityStatus, RouterStatus,
+};
 
 use crate::config::model::Config;
 use crate::event::{Event, Role, Why};
 use crate::id::{BfdId, CheckId, GroupId, InstanceId, Interface, Ticket};
 use crate::input::{Errno, KernelNotice};
 use crate::outbox::{Context, Signal};
+use crate::record::Outside;
 use crate::time::Time;
 use crate::timers::{RouterTimer, TimerKey};
 use advert::Ripple;
@@ -380,9 +383,25 @@ impl Routers {
         }
     }
 
+    /// Links, addresses and open receptions, as far as known.
+    pub(crate) fn outside(&self) -> Outside {
+        let addresses = self.world.links.all().map(|(on, _, held)| (on, held.address, held.marked));
+        Outside {
+            links: self.world.links.every().cloned().collect(),
+            addresses: addresses.collect(),
+            receives: self.receptions.places(),
+            ..Outside::default()
+        }
+    }
+
     /// How the virtual routers stand.
     pub(crate) fn status(&self) -> Vec<RouterStatus> {
-        self.instances.values().map(Instance::status).collect()
+        self.instances.values().map(|instance| instance.status(&self.world)).collect()
+    }
+
+    /// The links of the host with their addresses.
+    pub(crate) fn links(&self) -> Vec<LinkStatus> {
+        self.world.links.status()
     }
 
     /// What must hold after every input.

@@ -198,8 +198,11 @@ fn check_peer(config: &InstanceConfig, packet: &Packet<'_>) -> Result<bool, Pack
 
 /// The number differs, or one of ours is missing.
 fn list_differs(config: &InstanceConfig, view: &View<'_>) -> bool {
-    let theirs: BTreeSet<IpAddr> = view.addresses().collect();
     let mut ours = config.addresses.iter().filter(|address| address.advertised).map(|a| a.address.addr());
+    if ours.clone().eq(view.addresses()) {
+        return false; // as nearly always; the order need not be the same
+    }
+    let theirs: BTreeSet<IpAddr> = view.addresses().collect();
     let count = ours.clone().count();
     count != view.addresses().count() || !ours.all(|address| theirs.contains(&address))
 }

@@ -28,6 +28,13 @@ struct Reception {
     attempts: u32,
 }
 
+impl Receptions {
+    /// Where something is open, or about to be.
+    pub(super) fn places(&self) -> BTreeSet<(Interface, IpAddr)> {
+        self.open.keys().copied().collect()
+    }
+}
+
 fn ask(cx: &mut Context<'_>, tickets: &mut Tickets, on: Interface, at: IpAddr, open: bool) -> Ticket {
     let ticket = cx.out.ticket();
     if open {

@@ -8,6 +8,7 @@ use super::instance::Instance;
 use super::sweep::Orphan;
 use super::transition::Parting;
 use super::world::Desk;
+use crate::config::diff;
 use crate::config::model::{Config, InstanceConfig};
 use crate::event::{Role, Why};
 use crate::id::{GroupId, InstanceId};
@@ -33,13 +34,16 @@ impl Routers {
         if self.stage.stopping {
             return;
         }
+        let renamed = self.renamed(config);
         let removed: Vec<InstanceId> = self
             .instances
             .values()
             .filter(|old| config.instances.get(&old.id()).is_none_or(|new| new.router != old.config.router))
             .map(Instance::id)
+            .filter(|id| !renamed.contains_key(id))
             .collect();
         let mut orphans: Vec<Orphan> = removed.into_iter().flat_map(|id| self.remove(cx, id)).collect();
+        self.rename(cx, config, &renamed);
         let had_lease = self.world.node.lease;
         self.world.configure(config);
         self.groups = groups(config, &self.groups);
@@ -65,6 +69,35 @@ impl Routers {
         if self.stage.started {
             self.settle(cx);
             self.even_out_groups(cx);
+        }
+    }
+
+    fn renamed(&self, config: &Config) -> BTreeMap<InstanceId, InstanceId> {
+        let instances = self.instances.values().map(|old| (old.id(), Arc::clone(&old.config))).collect();
+        diff::renamed(&Config { instances, ..Config::default() }, config)
+    }
+
+    /// A virtual router with another name is the same one, and nobody on the network must notice.
+    fn rename(&mut self, cx: &mut Context<'_>, config: &Config, renamed: &BTreeMap<InstanceId, InstanceId>) {
+        let taken: Vec<(InstanceId, Instance)> =
+            renamed.iter().filter_map(|(old, new)| Some((*new, self.instances.remove(old)?))).collect();
+        for (id, mut instance) in taken {
+            let name = config.instances.get(&id).map_or(instance.config.name.clone(), |new| new.name.clone());
+            instance.config = Arc::new(InstanceConfig { id, name, ..(*instance.config).clone() });
+            self.instances.insert(id, instance);
+        }
+        if !renamed.is_empty() {
+            self.tickets.rename(renamed);
+            cx.timers.rename(|key| match key {
+                TimerKey::Router(id, timer) => {
+                    TimerKey::Router(renamed.get(&id).copied().unwrap_or(id), timer)
+                }
+                TimerKey::Check(..)
+                | TimerKey::Listen(_)
+                | TimerKey::Bfd(..)
+                | TimerKey::Leftover
+                | TimerKey::Debounce => key,
+            });
         }
     }
 

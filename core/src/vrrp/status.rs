@@ -2,12 +2,14 @@
 
 use crate::event::{PacketError, Role};
 use crate::id::InstanceId;
+use crate::input::Link;
 use crate::time::Time;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use core::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,30 @@ pub struct RouterStatus {
     pub addresses: Vec<AddressStatus>,
     /// What it has counted.
     pub counters: Counters,
+    /// How it speaks and waits.
+    pub pace: PaceStatus,
+}
+
+/// How a virtual router speaks and waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaceStatus {
+    /// The source of its advertisements, when there is one.
+    pub source: Option<IpAddr>,
+    /// The active router's advertisement interval: learnt in version 3, else its own.
+    pub interval: Duration,
+    /// `Master_Down_Interval`.
+    pub master_down: Duration,
+    /// When its next advertisement is due, or its wait for the active router ends; neither in FAULT.
+    pub next: Option<Time>,
+}
+
+/// A link of the host with its addresses, as the kernel reported them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// The link.
+    pub link: Link,
+    /// Its addresses in the kernel's order, virtual ones included.
+    pub addresses: Vec<IpNet>,
 }
 
 /// Effective and configured priority.

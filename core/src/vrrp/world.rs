@@ -203,6 +203,15 @@ impl Tickets {
         self.open.insert(ticket, asked);
     }
 
+    /// Virtual routers that go on under another id still wait for their answers.
+    pub(super) fn rename(&mut self, renamed: &BTreeMap<InstanceId, InstanceId>) {
+        for asked in self.open.values_mut() {
+            if let Asked::Address(id) = asked {
+                *id = renamed.get(id).copied().unwrap_or(*id);
+            }
+        }
+    }
+
     /// Takes who waited; `None` for a ticket that no longer counts.
     pub(super) fn take(&mut self, ticket: Ticket) -> Option<Asked> {
         self.scripts.remove(&ticket);

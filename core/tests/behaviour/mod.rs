@@ -4,7 +4,8 @@
 //! A story is a list of steps, one per line or separated by `;`:
 //! `+1.5` lets time pass; `freeze 5` too, with nobody scheduled; `hear PRIORITY [word=value …]` (see `packet`);
 //! `link NAME up|down|gone`; `address +A/N NAME`, `address -A/N NAME`; `check NAME good|bad|hangs`; `number NAME N|none`;
-//! `reload [OLD => NEW]` (`|` is a line feed); `stop`; `clear` forgets the trace, `mute` leaves regular advertisements out of it; `is ROLE [NAME]`, `priority N [NAME]` and
+//! `reload [OLD => NEW]` (`|` is a line feed); `start` is when the kernel first speaks, before the first
+//! step unless it stands there; `stop`; `clear` forgets the trace, `mute` leaves regular advertisements out of it; `is ROLE [NAME]`, `priority N [NAME]` and
 //! `count COUNTER N` assert. The trace has the seconds since the start, then: `A 200` an advertisement (`> peer` by
 //! unicast), `+1.2.3.4` and `-1.2.3.4` addresses asked for and given up, `G 1.2.3.4 x5` announcements, a role, `run …`
 //! and `fifo …` what was told, `odd …`, `drop …` and `lost …` what was said. Names stand behind when there are several routers.
@@ -133,7 +134,10 @@ impl Stage {
 
     /// The trace of a story told to a fresh node.
     pub fn told(text: &str, story: &str) -> String {
-        let mut stage = Stage::new(text);
+        let mut stage = Stage::cold(text, "");
+        if !story.lines().any(|line| line.trim() == "start") {
+            stage.boot();
+        }
         stage.tell(story);
         stage.trace()
     }
@@ -180,6 +184,7 @@ impl Stage {
                 self.text = self.text.replace(&old, &new);
                 self.reload();
             }
+            ["start"] => self.boot(),
             ["stop"] => self.feed(Input::Stop),
             ["clear"] => self.trace.clear(),
             ["mute"] => self.muted = true,
@@ -228,7 +233,10 @@ impl Stage {
     }
 
     fn address(&mut self, there: bool, address: &str, name: &str) {
-        let (on, address) = (self.links[name].0, address.parse().unwrap());
+        let (on, address): (Interface, ipnet::IpNet) = (self.links[name].0, address.parse().unwrap());
+        if !there {
+            self.held.remove(&address.addr().to_string());
+        }
         self.feed(Input::Kernel(if there {
             KernelNotice::Address { on, address, marked: false, tentative: false }
         } else {

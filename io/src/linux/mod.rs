@@ -14,6 +14,8 @@ mod netlink;
 pub mod pipes;
 pub mod process;
 mod process_sys;
+mod receivers;
+pub mod scheduling;
 pub(crate) mod sys;
 mod vrrp_socket;
 pub mod watch;
@@ -23,6 +25,8 @@ use addresses::{Addresses, done, errno};
 use bfd_socket::Sessions;
 use neighbours::Neighbours;
 use netlink::Monitor;
+pub use receivers::MAX_RECEIVERS;
+use receivers::Receivers;
 use socket2::Socket;
 use standfast_core::action::BfdPath;
 use standfast_core::id::{BfdId, Interface, Ticket};
@@ -34,10 +38,14 @@ use std::net::IpAddr;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
+/// The numbers of `user[:group]`, when there is such an account.
+#[must_use]
+pub fn numbers_of(spec: &str) -> Option<(u32, u32)> {
+    accounts::account(spec).ok().map(|account| (account.uid, account.gid))
+}
+
 /// Packets, notices and answers that may wait for the driver together.
 pub const MAX_WAITING: usize = 1024;
-/// Receivers (interface and address) that may be open at once.
-pub const MAX_RECEIVERS: usize = 8192;
 
 /// Why this process cannot act as a host.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +89,7 @@ pub struct LinuxHost {
     links: BTreeMap<Interface, Link>,
     /// Links named by the running dump.
     seen: Option<BTreeSet<Interface>>,
-    receivers: BTreeMap<(Interface, IpAddr), Reception>,
+    receivers: Receivers,
     senders: BTreeMap<(Interface, bool), Socket>,
     neighbours: Neighbours,
     sessions: Sessions,
@@ -89,19 +97,6 @@ pub struct LinuxHost {
     monitor: JoinHandle<()>,
     /// Failures told and not yet followed by a success.
     failing: BTreeSet<(Interface, Errno)>,
-}
-
-/// One open receiver, for so many requests.
-#[derive(Debug)]
-struct Reception {
-    users: u32,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Reception {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
 
 impl Drop for LinuxHost {
@@ -129,7 +124,7 @@ impl LinuxHost {
             ready: VecDeque::new(),
             links: BTreeMap::new(),
             seen: None,
-            receivers: BTreeMap::new(),
+            receivers: Receivers::default(),
             senders: BTreeMap::new(),
             neighbours,
             sessions: Sessions::default(),
@@ -140,28 +135,12 @@ impl LinuxHost {
     }
 
     fn open(&mut self, on: Interface, at: IpAddr) -> Result<(), Errno> {
-        let full = self.receivers.len() >= MAX_RECEIVERS;
-        let name = &self.links.get(&on).ok_or(Errno::ENODEV)?.name;
-        match self.receivers.entry((on, at)) {
-            Entry::Occupied(mut open) => open.get_mut().users += 1,
-            Entry::Vacant(_) if full => return Err(Errno(libc::ENOBUFS)),
-            Entry::Vacant(place) => {
-                let socket = vrrp_socket::receiver(on, name, at).map_err(|error| errno(&error))?;
-                let task = tokio::spawn(vrrp_socket::receive(socket, on, at, self.to.clone()));
-                place.insert(Reception { users: 1, task });
-            }
-        }
-        Ok(())
-    }
-
-    /// Several virtual routers share one receiver; the last one closes it.
-    fn close(&mut self, on: Interface, at: IpAddr) {
-        if let Entry::Occupied(mut open) = self.receivers.entry((on, at)) {
-            open.get_mut().users -= 1;
-            if open.get().users == 0 {
-                open.remove();
-            }
-        }
+        let LinuxHost { receivers, links, to, .. } = self;
+        let name = &links.get(&on).ok_or(Errno::ENODEV)?.name;
+        receivers.open(on, at, || {
+            let socket = vrrp_socket::receiver(on, name, at).map_err(|error| errno(&error))?;
+            Ok(tokio::spawn(vrrp_socket::receive(socket, on, at, to.clone())))
+        })
     }
 
     fn send(&mut self, on: Interface, ends: (IpAddr, IpAddr), hops: u8, payload: &[u8]) -> Result<(), Errno> {
@@ -223,7 +202,7 @@ impl LinuxHost {
     /// Closes everything on a link that no longer exists; its index never comes back.
     fn forget(&mut self, gone: Interface) {
         self.links.remove(&gone);
-        self.receivers.retain(|(on, _), _| *on != gone);
+        self.receivers.forget(gone);
         self.senders.retain(|(on, _), _| *on != gone);
         self.failing.retain(|(on, _)| *on != gone);
     }
@@ -239,7 +218,7 @@ impl Host for LinuxHost {
         let result = if open {
             self.open(on, at)
         } else {
-            self.close(on, at);
+            self.receivers.close(on, at);
             Ok(())
         };
         self.ready.push_back(done(ticket, result));

@@ -20,6 +20,8 @@ use tokio::time::Instant;
 
 /// keepalived's 0644 under its umask of 0177.
 const MODE: u32 = 0o600;
+/// What is said of anything else by that name.
+const NO_PIPE: &str = "it is there and not a pipe; remove it, or name another one";
 /// Before a reader that has ended is started again, at first; doubled each time.
 pub const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest such pause; a reader that has run for longer starts anew from the first.
@@ -55,7 +57,11 @@ impl Pipes {
             }
             let made = !fs::exists(&*pipe.path).unwrap_or(true);
             let file = open(pipe);
-            if let Err(error) = &file {
+            let before = self.open.get(&pipe.path).and_then(|open| open.file.as_ref().err());
+            // Tried again before each line, said once.
+            if let Err(error) = &file
+                && before.is_none_or(|before| before.to_string() != error.to_string())
+            {
                 troubles.push(format!("Nobody is told through {}: {error}", pipe.path));
             }
             self.open.insert(pipe.path.clone(), Open { made: made && file.is_ok(), file, lost: 0 });
@@ -109,10 +115,13 @@ fn open(pipe: &Pipe) -> io::Result<File> {
         .read(true)
         .write(true)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_CLOEXEC)
-        .open(path)?;
+        .open(path)
+        .map_err(|error| {
+            if error.kind() == io::ErrorKind::IsADirectory { other(NO_PIPE.to_owned()) } else { error }
+        })?;
     let about = file.metadata()?;
     if !about.file_type().is_fifo() {
-        return Err(other("it is there and not a pipe; remove it, or name another one".to_owned()));
+        return Err(other(NO_PIPE.to_owned()));
     }
     if made {
         if let Some(owner) = owner {
@@ -213,7 +222,9 @@ mod tests {
         fs::write(folder.0.join("f"), "").unwrap();
         std::os::unix::fs::symlink(&path, folder.0.join("l")).unwrap();
         for name in ["d", "f", "l"] {
-            assert_eq!(Pipes::default().follow(&folder.config(name)).len(), 1, "{name}");
+            let mut pipes = Pipes::default();
+            assert_eq!(pipes.follow(&folder.config(name)).len(), 1, "{name}");
+            assert!(pipes.follow(&folder.config(name)).is_empty(), "{name} is told once");
             assert!(folder.0.join(name).exists());
         }
     }

@@ -48,6 +48,8 @@ pub(crate) struct Calendar {
     pub(crate) hour: i32,
     pub(crate) minute: i32,
     pub(crate) second: i32,
+    /// 0..=6, from Sunday.
+    pub(crate) weekday: usize,
     /// Seconds east of UTC.
     pub(crate) offset: i64,
 }
@@ -69,6 +71,7 @@ pub(crate) fn calendar(seconds: i64) -> Calendar {
         hour: parts.tm_hour,
         minute: parts.tm_min,
         second: parts.tm_sec,
+        weekday: usize::try_from(parts.tm_wday).unwrap_or(0).min(6),
         offset: parts.tm_gmtoff,
     }
 }

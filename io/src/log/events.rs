@@ -24,6 +24,12 @@ impl<L: LineSink> EventLog<L> {
         EventLog { sink, fold: Mutex::default() }
     }
 
+    /// One more, with the same sink; what it folds is its own.
+    #[must_use]
+    pub fn another(&self) -> EventLog<L> {
+        EventLog::new(self.sink.clone())
+    }
+
     /// Writes one event down.
     pub fn event(&self, config: &Config, event: &Event) {
         let (level, text) = human(event);
@@ -69,6 +75,7 @@ fn folds(event: &Event, level: u8) -> bool {
         | Event::Listening { .. }
         | Event::Reloaded { .. }
         | Event::Session { .. }
+        | Event::Ordered { .. }
         | Event::Leaving { .. } => {
             debug_assert!(level <= lines::INFO, "debug lines are not for operators");
             false

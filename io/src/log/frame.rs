@@ -11,6 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
 /// Who speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Speaker {
@@ -53,9 +55,16 @@ impl Moment {
         format!("{} {day:2} {hour:02}:{minute:02}:{second:02}", MONTHS[month])
     }
 
+    /// `Mon Nov 23 16:00:47.288437 2026`.
+    pub(super) fn spelt(&self) -> String {
+        let Calendar { year, month, day, hour, minute, second, weekday, .. } = self.calendar;
+        let (name, micros) = (DAYS[weekday], self.micros);
+        format!("{name} {} {day:2} {hour:02}:{minute:02}:{second:02}.{micros:06} {year}", MONTHS[month])
+    }
+
     /// `2026-11-03T09:04:05.000123+01:00`.
     pub(super) fn iso(&self) -> String {
-        let Calendar { year, month, day, hour, minute, second, offset } = self.calendar;
+        let Calendar { year, month, day, hour, minute, second, offset, .. } = self.calendar;
         let sign = if offset < 0 { '-' } else { '+' };
         let (hours, minutes) = (offset.abs() / 3600, offset.abs() / 60 % 60);
         let mut text = format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}", month + 1);
@@ -99,8 +108,16 @@ mod tests {
     }
 
     fn moment() -> Moment {
-        let calendar =
-            Calendar { year: 2026, month: 10, day: 3, hour: 9, minute: 4, second: 5, offset: -12_600 };
+        let calendar = Calendar {
+            year: 2026,
+            month: 10,
+            day: 3,
+            hour: 9,
+            minute: 4,
+            second: 5,
+            weekday: 2,
+            offset: -12_600,
+        };
         Moment { calendar, micros: 123 }
     }
 

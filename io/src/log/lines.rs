@@ -87,6 +87,7 @@ pub fn human(event: &Event) -> (u8, String) {
         }
         Event::Reloaded { changes } if changes.is_empty() => (NOTICE, "Reloaded: nothing changed".to_owned()),
         Event::Reloaded { changes } => (NOTICE, format!("Reloaded: {}", changes.join("; "))),
+        Event::Ordered { what } => (NOTICE, format!("Ordered by an operator: {what}")),
         Event::Leaving { name, heard: Some(peer) } => {
             (NOTICE, format!("({name}) Left: {peer} has taken over"))
         }
@@ -314,6 +315,7 @@ pub fn haproxy_lines(config: &Config, event: &Event) -> Option<(PoolId, u8, Stri
         | Event::Reloaded { .. }
         | Event::Session { .. }
         | Event::BfdRejected { .. }
+        | Event::Ordered { .. }
         | Event::Leaving { .. } => None,
     }
 }

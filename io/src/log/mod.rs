@@ -20,6 +20,12 @@ pub fn stamp(wall: u64) -> String {
     format!("{}.{:03}", moment.short(), moment.micros / 1000)
 }
 
+/// The local time so many nanoseconds after 1970 began, as keepalived's files have it: `Mon Nov 23 16:00:47.288437 2026`.
+#[must_use]
+pub fn spelt(wall: u64) -> String {
+    frame::Moment::at(wall).spelt()
+}
+
 /// The local time now, for the name of a file.
 #[must_use]
 pub fn file_stamp() -> String {

@@ -14,7 +14,6 @@ use standfast_core::time::Time;
 use standfast_core::wire::vrrp::{Advertisement, ChecksumForm};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The most advertisements that an attacker remembers.
@@ -27,6 +26,8 @@ const NOISE_EVERY: (u32, u32) = (7, 10);
 pub enum Forgery {
     /// Valid advertisements of this priority, for all virtual routers.
     Priority(u8),
+    /// The same, but for an address of its own: a foreign cluster on the segment has the same VRIDs.
+    Foreign(u8),
     /// What was heard before, unchanged.
     Replay,
     /// Random bytes.
@@ -59,7 +60,7 @@ impl World {
             3 => {
                 // Another virtual router, whole and valid, of the highest priority.
                 let Some(other) = self.unknown_vrid(to.is_ipv6()) else { return };
-                let Some(whole) = self.forge(&other, 255, from, *to) else { return };
+                let Some(whole) = self.forge(&other, 255, from, *to, None) else { return };
                 changed = whole;
             }
             4 => {
@@ -76,7 +77,7 @@ impl World {
             return;
         }
         // It comes from the true sender's port, so that only the receive checks can tell.
-        let body = Body::Advert { from, to: *to, hops, payload: changed.into() };
+        let body = Body::Advert { from, to: *to, hops, payload: changed };
         self.send_forged(frame.sender, frame.on, body);
     }
 
@@ -93,13 +94,22 @@ impl World {
             .find(|key| !self.routers.contains_key(key))
     }
 
-    /// A valid advertisement as a member of `key` would send it; of the first virtual router's kind if there is none.
-    fn forge(&self, key: &RouterKey, priority: u8, from: IpAddr, to: IpAddr) -> Option<Vec<u8>> {
+    /// A valid advertisement as a member of `key` would send it, or one that guards `another` address; of the first
+    /// virtual router's kind if there is none.
+    fn forge(
+        &self,
+        key: &RouterKey,
+        priority: u8,
+        from: IpAddr,
+        to: IpAddr,
+        another: Option<IpAddr>,
+    ) -> Option<Vec<u8>> {
         let known = self.hosts.iter().find_map(|host| host.instance(key));
         let any = self.hosts.iter().find_map(|host| host.config.instances.values().next());
         let config = known.map(|(_, config)| config).or(any)?;
         let version = if key.family == Family::V6 { Version::V3 } else { config.router.version };
-        let addresses: Vec<IpAddr> = config.addresses.iter().map(|held| held.address.addr()).collect();
+        let ours = || config.addresses.iter().map(|held| held.address.addr()).collect();
+        let addresses: Vec<IpAddr> = another.map_or_else(ours, |address| vec![address]);
         let of_family = addresses.iter().all(|address| address.is_ipv6() == to.is_ipv6());
         let auth = match (version, &config.authentication) {
             (Version::V2, Authentication::Pass(key)) => Some(*key),
@@ -122,7 +132,8 @@ impl World {
             return;
         }
         match attack.what {
-            Forgery::Priority(priority) => self.forge_all(priority),
+            Forgery::Priority(priority) => self.forge_all(priority, false),
+            Forgery::Foreign(priority) => self.forge_all(priority, true),
             Forgery::Replay => {
                 let len = self.watch.heard.len().max(1);
                 let at = usize::try_from(nth).unwrap_or(0) % len;
@@ -135,7 +146,7 @@ impl World {
         self.queue.push(self.now + attack.every, Event::Attack { attack, nth: nth + 1 });
     }
 
-    fn forge_all(&mut self, priority: u8) {
+    fn forge_all(&mut self, priority: u8, foreign: bool) {
         let keys: Vec<RouterKey> = self.routers.keys().cloned().collect();
         for key in keys {
             let Some((_, config)) = self.hosts.iter().find_map(|host| host.instance(&key)) else { continue };
@@ -144,10 +155,11 @@ impl World {
                 Destination::Unicast(peers) => peers.iter().map(|peer| peer.address).collect(),
             };
             let from = stranger(key.family);
+            let guarded = foreign.then(|| foreign_address(key.family));
             for to in goals {
-                if let Some(payload) = self.forge(&key, priority, from, to) {
+                if let Some(payload) = self.forge(&key, priority, from, to, guarded) {
                     let on = standfast_core::id::Interface(super::world::FIRST_LINK);
-                    self.inject(on, Body::Advert { from, to, hops: 255, payload: payload.into() });
+                    self.inject(on, Body::Advert { from, to, hops: 255, payload });
                 }
             }
         }
@@ -164,7 +176,7 @@ impl World {
             let vrid = self.routers.keys().next().map_or(1, |key| key.vrid);
             head.copy_from_slice(&[if rng.chance(500) { 0x21 } else { 0x31 }, vrid]);
         }
-        self.inject(frame.on, Body::Advert { from: *from, to: *to, hops: *hops, payload: payload.into() });
+        self.inject(frame.on, Body::Advert { from: *from, to: *to, hops: *hops, payload });
     }
 
     /// Puts a frame on every wire at once: the attacker's own port is never in trouble.
@@ -180,16 +192,22 @@ impl World {
     pub(crate) fn damaged(frame: &Frame, damage: u64) -> Frame {
         let mut frame = Frame { honest: false, ..frame.clone() };
         if let Body::Advert { payload, .. } | Body::Control { payload, .. } = &mut frame.body {
-            let mut bytes = payload.to_vec();
-            let at = usize::try_from(damage >> 8).unwrap_or(0) % bytes.len().max(1);
+            let at = usize::try_from(damage >> 8).unwrap_or(0) % payload.len().max(1);
             if damage.is_multiple_of(4) {
-                bytes.truncate(at);
-            } else if let Some(byte) = bytes.get_mut(at) {
+                payload.truncate(at);
+            } else if let Some(byte) = payload.get_mut(at) {
                 *byte ^= 1 << ((damage >> 2) % 8);
             }
-            *payload = Arc::from(bytes);
         }
         frame
+    }
+}
+
+/// What a foreign cluster guards.
+fn foreign_address(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)),
+        Family::V6 => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 7, 0, 0, 0, 0, 7)),
     }
 }
 

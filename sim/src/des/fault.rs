@@ -67,6 +67,8 @@ pub enum Fault {
     MuteKernel { host: usize, lasts: Duration },
     /// The kernel's notices are lost, then a dump comes.
     BlindKernel { host: usize, lasts: Duration },
+    /// Somebody else has the host's own IPv6 addresses: duplicate address detection fails.
+    DuplicateAddress { host: usize, lasts: Duration },
     /// The scripts of a host fail.
     ScriptFails { host: usize, lasts: Duration },
     /// The scripts of a host fail and pass in turns, at the very edge of `rise` and `fall`.
@@ -122,6 +124,7 @@ impl Fault {
             | Fault::SlowKernel { lasts, .. }
             | Fault::MuteKernel { lasts, .. }
             | Fault::BlindKernel { lasts, .. }
+            | Fault::DuplicateAddress { lasts, .. }
             | Fault::ScriptFails { lasts, .. }
             | Fault::ServerDies { lasts, .. }
             | Fault::ServerHangs { lasts, .. } => Some(*lasts),
@@ -160,7 +163,7 @@ impl World {
 
     /// Does `fault` now; its end is up to the caller.
     pub(crate) fn begin(&mut self, fault: &Fault) {
-        self.trace.hash(self.now, usize::from(u8::MAX), 1).debug(fault);
+        self.trace.hash(self.now, None).debug(fault);
         self.trace.say(self.now, None, format_args!("{fault}"));
         self.story.fault(self.now, fault, true);
         self.toggle(fault, true);
@@ -210,6 +213,7 @@ impl World {
             | Fault::SlowKernel { .. }
             | Fault::MuteKernel { .. }
             | Fault::BlindKernel { .. } => self.kernel_mood(fault, begins),
+            Fault::DuplicateAddress { host, .. } => self.duplicate(*host, begins),
             Fault::Resign { host, .. } => self.resign(*host, begins),
             Fault::ScriptFails { .. }
             | Fault::ScriptFlaps { .. }

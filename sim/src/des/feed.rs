@@ -3,7 +3,7 @@
 //! A frozen process gets what waited when it is thawed. Wake-ups are lazy: while one is planned no later than the
 //! deadline, none is added; one that comes too early looks again.
 
-use super::host::MAX_WAITING;
+use super::host::{MAX_WAITING, Past};
 use super::invariant;
 use super::marks::Mark;
 use super::queue::Event;
@@ -60,7 +60,8 @@ impl World {
 
     /// Feeds `input` to the process of `host`, if there is one; a frozen one gets it later.
     pub(crate) fn feed(&mut self, host: usize, input: Input<'_>) {
-        if !self.hosts[host].powered {
+        let taped = matches!(self.hosts[host].machine.past, Past::Tape(..));
+        if !self.hosts[host].powered || taped {
             return;
         }
         let Some(process) = &mut self.hosts[host].process else { return };
@@ -116,12 +117,13 @@ impl World {
     pub(crate) fn wake(&mut self, host: usize, nth: u64) {
         let now = self.hosts[host].read(self.now);
         let powered = self.hosts[host].powered;
+        let taped = matches!(self.hosts[host].machine.past, Past::Tape(..));
         let Some(process) = &mut self.hosts[host].process else { return };
         if process.wake.0 != nth {
             return;
         }
         process.wake.1 = None;
-        if process.frozen.is_some() || !powered {
+        if process.frozen.is_some() || !powered || taped {
             return;
         }
         if process.node.deadline().is_none_or(|(at, _)| at > now) {

@@ -79,7 +79,7 @@ impl World {
             |(segment, own): &&(Interface, IpAddr)| segment == on && own.is_ipv4() == path.to.is_ipv4();
         let Some(own) = h.own.iter().find(same).map(|(_, own)| *own) else { return };
         let (from, to, hops) = (path.from.unwrap_or(own), path.to, path.hops);
-        self.send(host, *on, Body::Control { from, to, hops, payload: payload.into() });
+        self.send(host, *on, Body::Control { from, to, hops, payload: payload.to_vec() });
     }
 
     /// The attacker listens, too.

@@ -11,10 +11,11 @@ use ipnet::IpNet;
 use standfast_core::action::BfdPath;
 use standfast_core::balance::pick::Picker;
 use standfast_core::balance::view::PoolView;
-use standfast_core::config::model::{Config, Version};
+use standfast_core::config::model::{Config, InstanceConfig, Version};
 use standfast_core::event::Role;
 use standfast_core::id::{BfdId, CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId, Ticket};
 use standfast_core::input::{Admin, Input};
+use standfast_core::node::Node;
 use standfast_core::rng::Rng;
 use standfast_core::time::Time;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -71,6 +72,32 @@ pub struct Machine {
     pub tweak: Option<Tweak>,
     /// Interfaces that have another number now than at first.
     pub numbers: BTreeMap<Interface, Interface>,
+    /// Where its daemon comes from.
+    pub past: Past,
+}
+
+/// Where the daemon of a host comes from.
+#[derive(Debug, Default)]
+pub enum Past {
+    /// It was started here.
+    #[default]
+    None,
+    /// It was recorded elsewhere, and is fed what it was fed there; this is what is left of that, and the segments by
+    /// the names of their interfaces.
+    Tape(VecDeque<Chapter>, BTreeMap<Arc<str>, Interface>),
+    /// It was recorded elsewhere, and lives here now.
+    Recorded,
+}
+
+/// A piece of a recorded past.
+#[derive(Debug)]
+pub enum Chapter {
+    /// The node begins.
+    Begin(Box<Node>),
+    /// It is fed.
+    Input(Box<Input<'static>>),
+    /// The tape ends.
+    End,
 }
 
 impl Machine {
@@ -85,6 +112,7 @@ impl Machine {
             reloaded: None,
             tweak: None,
             numbers: BTreeMap::new(),
+            past: Past::None,
         }
     }
 
@@ -249,12 +277,19 @@ impl Host {
 
     /// The instance of this host's configuration that is the virtual router `key`.
     #[must_use]
-    pub fn instance(
-        &self,
-        key: &RouterKey,
-    ) -> Option<(InstanceId, &Arc<standfast_core::config::model::InstanceConfig>)> {
-        let found = self.config.instances.iter().find(|(_, instance)| RouterKey::of(instance) == *key);
+    pub fn instance(&self, key: &RouterKey) -> Option<(InstanceId, &Arc<InstanceConfig>)> {
+        let found = self.config.instances.iter().find(|(_, instance)| key.names(instance));
         found.map(|(id, instance)| (*id, instance))
+    }
+
+    /// What this host's configuration says of the virtual router of `instance`, which is another host's.
+    #[must_use]
+    pub fn counterpart(&self, instance: &InstanceConfig) -> Option<&Arc<InstanceConfig>> {
+        let router = &instance.router;
+        self.config.instances.values().find(|mine| {
+            (mine.router.vrid, mine.router.family) == (router.vrid, router.family)
+                && mine.router.interface == router.interface
+        })
     }
 
     /// The instance with this VRID and version of address.

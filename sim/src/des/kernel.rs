@@ -67,6 +67,8 @@ pub struct Mood {
     pub mute: u32,
     /// Notices are lost; a dump follows when the last of these faults ends.
     pub blind: u32,
+    /// Somebody else has the host's own IPv6 addresses: duplicate address detection fails, they stay tentative.
+    pub doubled: u32,
 }
 
 /// A kernel.
@@ -144,6 +146,13 @@ impl Kernel {
         self.addresses.keys().any(|(_, held)| *held == address)
     }
 
+    /// `address`, so held, cannot be used: it is an IPv6 one of the host's own (virtual ones are not asked about), and
+    /// somebody else has it, too.
+    #[must_use]
+    pub fn tentative(&self, address: IpNet, held: Held) -> bool {
+        self.mood.doubled > 0 && !held.marked && address.addr().is_ipv6()
+    }
+
     /// Everything there is, as a dump says it.
     #[must_use]
     pub fn dump(&self) -> Vec<KernelNotice> {
@@ -153,7 +162,7 @@ impl Kernel {
             on: *on,
             address: *address,
             marked: held.marked,
-            tentative: false,
+            tentative: self.tentative(*address, *held),
         }));
         dump.push(KernelNotice::ResyncEnd);
         dump

@@ -9,7 +9,6 @@ use standfast_core::rng::Rng;
 use standfast_core::time::Time;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The most frames that a clogged link keeps; further ones are lost, as in a switch without memory left.
@@ -44,7 +43,7 @@ pub enum Body {
         /// TTL or hop limit.
         hops: u8,
         /// VRRP header and what follows.
-        payload: Arc<[u8]>,
+        payload: Vec<u8>,
     },
     /// A datagram to the UDP port of BFD.
     Control {
@@ -55,7 +54,7 @@ pub enum Body {
         /// TTL or hop limit.
         hops: u8,
         /// The control packet.
-        payload: Arc<[u8]>,
+        payload: Vec<u8>,
     },
     /// Gratuitous ARP, or unsolicited neighbour advertisement.
     Announce(IpAddr),
@@ -84,6 +83,8 @@ pub enum Trouble {
     NoMulticast,
     /// Announcements are lost.
     NoAnnounce,
+    /// Advertisements of more bytes than this are lost: some switch or tunnel has a smaller MTU.
+    Mtu(usize),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -96,6 +97,7 @@ struct Ills {
     damage: u64,
     no_multicast: bool,
     no_announce: bool,
+    mtu: Option<usize>,
     in_burst: bool,
 }
 
@@ -167,7 +169,9 @@ impl Lan {
         let chance = |label: u64, per_mille: u64| own.fork(label).chance(per_mille);
         ills.in_burst = if ills.in_burst { !chance(1, BURST_ENDS) } else { chance(2, ills.bursts) };
         let filtered = match body {
-            Body::Advert { to, .. } => ills.no_multicast && to.is_multicast(),
+            Body::Advert { to, payload, .. } => {
+                ills.no_multicast && to.is_multicast() || ills.mtu.is_some_and(|mtu| payload.len() > mtu)
+            }
             Body::Announce(_) => ills.no_announce,
             Body::Control { .. } | Body::Query(_) | Body::Reply(_) => false,
         };
@@ -243,6 +247,7 @@ impl Lan {
                 Trouble::Damage(rate) => ills.damage = if begins { rate } else { 0 },
                 Trouble::NoMulticast => ills.no_multicast = begins,
                 Trouble::NoAnnounce => ills.no_announce = begins,
+                Trouble::Mtu(mtu) => ills.mtu = begins.then_some(mtu),
             }
         }
     }
@@ -333,17 +338,26 @@ mod tests {
         assert_eq!(sound.pass(Time(5), 0, 2, &BODY), cut.pass(Time(5), 0, 2, &BODY));
     }
 
+    fn advert(to: &str, len: usize) -> Body {
+        let (from, to) = ("192.0.2.11".parse().unwrap(), to.parse().unwrap());
+        Body::Advert { from, to, hops: 255, payload: vec![0; len] }
+    }
+
     #[test]
     fn a_filter_of_multicast_lets_unicast_pass() {
         let mut lan = lan();
         lan.trouble(0, Trouble::NoMulticast, true);
-        let advert = |to: &str| Body::Advert {
-            from: "192.0.2.11".parse().unwrap(),
-            to: to.parse().unwrap(),
-            hops: 255,
-            payload: Arc::new([]),
-        };
-        assert_eq!(lan.pass(Time(0), 0, 1, &advert("224.0.0.18")).at, None);
-        assert!(lan.pass(Time(0), 0, 1, &advert("192.0.2.12")).at.is_some());
+        assert_eq!(lan.pass(Time(0), 0, 1, &advert("224.0.0.18", 12)).at, None);
+        assert!(lan.pass(Time(0), 0, 1, &advert("192.0.2.12", 12)).at.is_some());
+    }
+
+    #[test]
+    fn a_small_mtu_loses_one_byte_too_many_and_nothing_shorter() {
+        let mut lan = lan();
+        lan.trouble(0, Trouble::Mtu(20), true);
+        assert!(lan.pass(Time(0), 0, 1, &advert("224.0.0.18", 20)).at.is_some());
+        assert_eq!(lan.pass(Time(0), 0, 1, &advert("224.0.0.18", 21)).at, None);
+        lan.trouble(0, Trouble::Mtu(20), false);
+        assert!(lan.pass(Time(0), 0, 1, &advert("224.0.0.18", 21)).at.is_some());
     }
 }

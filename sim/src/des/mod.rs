@@ -18,6 +18,7 @@ pub mod invariant;
 pub mod kernel;
 pub mod lan;
 pub mod marks;
+pub mod past;
 pub mod perform;
 pub mod plan;
 mod power;

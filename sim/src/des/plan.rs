@@ -40,6 +40,8 @@ pub struct Plan {
     pub clients: usize,
     /// A deliberate mistake of the world.
     pub canary: Option<Canary>,
+    /// Hosts start, and act within an instant, in an order of chance, which must not matter.
+    pub shuffled: bool,
 }
 
 /// How a host stays out in the calm.
@@ -105,6 +107,9 @@ const WORDS: usize = 5;
 const ATTACKS: usize = 4;
 const KINDS: usize = WIRE + HOST + CHECKS + WORDS + ATTACKS;
 
+/// So many of a thousand plans have something rare besides.
+const RARE: u64 = 150;
+
 /// Most runs are short: about so many events of a storm.
 const SHORT: u64 = 900;
 /// Some are long.
@@ -130,6 +135,12 @@ impl Plan {
                 (at, Draw { rng: &mut own, shape: &shape, clients, slowest }.fault(&weights))
             })
             .collect();
+        let mut rare = root.fork(4);
+        if rare.chance(RARE) {
+            let room = usize::try_from(MAX_FAULTS).unwrap_or(0) - faults.len();
+            let more = Draw { rng: &mut rare, shape: &shape, clients, slowest }.rare(storm);
+            faults.extend(more.into_iter().take(room));
+        }
         faults.sort_by_key(|fault| fault.0);
         let mut calm = root.fork(3);
         let mut left = Vec::new();
@@ -149,7 +160,19 @@ impl Plan {
         let drill = DRILLS[index(&mut calm, DRILLS.len())];
         let drill = if many { Drill::Nothing } else { drill };
         let noise = calm.chance(500) && !many;
-        Plan { seed, shape, faults, storm, left, failing, drill, noise, clients, canary: None }
+        Plan {
+            seed,
+            shape,
+            faults,
+            storm,
+            left,
+            failing,
+            drill,
+            noise,
+            clients,
+            canary: None,
+            shuffled: false,
+        }
     }
 
     /// How long the longest fault lasts that makes a kernel refuse, or forget to answer.
@@ -372,6 +395,43 @@ impl Draw<'_> {
         }
     }
 
+    /// Something that no other fault is, each by a stream of its own.
+    fn rare(mut self, storm: Duration) -> Vec<(Time, Fault)> {
+        let at = Time(self.rng.below(u64::try_from(storm.as_nanos()).unwrap_or(0)));
+        let lasts = self.lasting() * 3;
+        let host = self.one_host();
+        let fault = match self.rng.below(5) {
+            0 => Fault::DuplicateAddress { host, lasts },
+            1 => {
+                // From less than any advertisement needs to more than most of them do.
+                let trouble = Trouble::Mtu(8 + index(self.rng, 40));
+                Fault::Trouble { port: host, trouble, lasts }
+            }
+            2 => {
+                let priority = [1, 100, 254][index(self.rng, 3)];
+                Fault::Attack { what: Forgery::Foreign(priority), every: self.slowest, lasts }
+            }
+            3 => Fault::Reload { host, to: Tweak::Version },
+            _ => return self.swizzle(at),
+        };
+        vec![(at, fault)]
+    }
+
+    /// Ports are clogged one after the other, and released in another order.
+    fn swizzle(&mut self, mut at: Time) -> Vec<(Time, Fault)> {
+        let mut faults = Vec::new();
+        for port in 0..self.shape.nodes + self.clients {
+            if self.rng.chance(600) {
+                faults.push((at, Fault::Clog { port, lasts: self.lasting() }));
+                at = at
+                    + Duration::from_nanos(
+                        self.rng.below(u64::try_from(self.slowest.as_nanos()).unwrap_or(0)),
+                    );
+            }
+        }
+        faults
+    }
+
     fn attack(&mut self, kind: usize, lasts: Duration) -> Fault {
         let every = self.slowest / u32::try_from(1 + self.rng.below(4)).unwrap_or(1);
         let what = match kind {
@@ -403,10 +463,18 @@ mod tests {
             let plan = Plan::draw(seed);
             assert!(plan.faults.len() as u64 <= MAX_FAULTS);
             let words = plan.faults.iter().map(|(_, fault)| format!("{fault:?}"));
-            kinds.extend(words.map(|word| word.split(' ').next().unwrap_or_default().to_owned()));
+            for word in words {
+                kinds.extend(
+                    ["Mtu(", "Foreign(", "to: Version"]
+                        .into_iter()
+                        .filter(|rare| word.contains(rare))
+                        .map(String::from),
+                );
+                kinds.insert(word.split(' ').next().unwrap_or_default().to_owned());
+            }
             drills.insert(format!("{:?}", plan.drill));
         }
-        assert_eq!(kinds.len(), 34, "{kinds:?}");
+        assert_eq!(kinds.len(), 38, "{kinds:?}");
         assert_eq!(drills.len(), DRILLS.len());
     }
 }

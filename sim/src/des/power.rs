@@ -135,13 +135,33 @@ impl World {
             notices.extend([KernelNotice::LinkGone(old), kernel::notice(new, &link)]);
             for (address, held) in kept {
                 h.kernel.addresses.insert((new, address), held);
-                notices.push(KernelNotice::Address { on: new, address, marked: false, tentative: false });
+                let tentative = h.kernel.tentative(address, held);
+                notices.push(KernelNotice::Address { on: new, address, marked: false, tentative });
             }
             h.own.iter_mut().filter(|own| own.0 == old).for_each(|own| own.0 = new);
             h.kernel.links.insert(new, link);
         }
         self.addresses_changed(host);
         for notice in notices {
+            self.notify(host, notice);
+        }
+    }
+
+    /// Somebody else has the IPv6 addresses of `host`, or has them no longer.
+    pub(crate) fn duplicate(&mut self, host: usize, begins: bool) {
+        let kernel = &mut self.hosts[host].kernel;
+        let count = &mut kernel.mood.doubled;
+        *count = if begins { *count + 1 } else { count.saturating_sub(1) };
+        let kernel = &self.hosts[host].kernel;
+        let six =
+            kernel.addresses.iter().filter(|((_, address), held)| !held.marked && address.addr().is_ipv6());
+        let six = six.map(|((on, address), held)| KernelNotice::Address {
+            on: *on,
+            address: *address,
+            marked: false,
+            tentative: kernel.tentative(*address, *held),
+        });
+        for notice in six.collect::<Vec<_>>() {
             self.notify(host, notice);
         }
     }

@@ -1,7 +1,7 @@
-//! What is planned: events in order of time, then of planning.
+//! What is planned: events in order of time, then those of no host, then in order of planning.
 //!
-//! Small on purpose: an entry is moved some twenty times on its way through the heap, so whatever is large is behind
-//! a pointer. Nothing in here decides anything.
+//! An entry is moved some twenty times on its way through the heap, so the events themselves lie elsewhere and keep
+//! their places. Nothing in here decides anything.
 
 use super::fault::Fault;
 use super::kernel::Request;
@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use standfast_core::id::{Interface, PoolId};
 use standfast_core::input::Input;
 use standfast_core::time::Time;
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
@@ -27,6 +27,8 @@ pub(crate) enum Event {
     LeaseEnds { host: usize, held: Box<(Interface, IpNet)>, renewal: u64 },
     /// Something reaches a process.
     Feed { host: usize, generation: u64, input: Box<Input<'static>> },
+    /// The next thing that a recorded process was fed.
+    Past { host: usize },
     /// A fault of the plan begins.
     Inflict(Box<Fault>),
     /// A fault ends.
@@ -45,56 +47,102 @@ pub(crate) enum Event {
     Traffic { host: usize, nth: u64 },
 }
 
-#[derive(Debug)]
-struct Entry(Time, u64, Event);
+impl Event {
+    /// The host that it happens to.
+    fn host(&self) -> Option<usize> {
+        match self {
+            Event::Wake { host, .. }
+            | Event::Apply { host, .. }
+            | Event::LeaseEnds { host, .. }
+            | Event::Feed { host, .. }
+            | Event::Past { host }
+            | Event::Drain { host, .. }
+            | Event::Viewed { host, .. }
+            | Event::Traffic { host, .. }
+            | Event::Arrive { to: host, .. } => Some(*host),
+            Event::Inflict(_)
+            | Event::Undo(_)
+            | Event::Probe { .. }
+            | Event::Noise { .. }
+            | Event::Attack { .. } => None,
+        }
+    }
+}
 
-impl PartialEq for Entry {
-    fn eq(&self, other: &Entry) -> bool {
-        (self.0, self.1) == (other.0, other.1)
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Entry) -> Ordering {
-        (other.0, other.1).cmp(&(self.0, self.1)) // the earliest is the greatest, for a max-heap
-    }
-}
+/// Bits of a place: so many events may be planned at once.
+const PLACE_BITS: u32 = 24;
+/// Where the turn of a host begins, above the number of the plan.
+const TURN_AT: u32 = 60;
 
-/// What is planned, in order of time, then of planning.
+/// What is planned.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    heap: BinaryHeap<Entry>,
+    /// When; whose turn it is, the number of the plan, and in the low bits the place of the event.
+    heap: BinaryHeap<Reverse<(Time, u64)>>,
+    places: Vec<Option<Event>>,
+    free: Vec<usize>,
     planned: u64,
+    /// In which turn each host acts within an instant, 1 to 15, after what concerns no host; empty: all in the first.
+    turns: Vec<u64>,
 }
 
 impl Queue {
+    /// A queue in which the events of one instant happen host by host, those of `turns[0]` first: an order that has
+    /// nothing to do with the one in which they were planned.
+    pub(crate) fn by_turns(turns: &[usize]) -> Queue {
+        let turn = |host: usize| turns.iter().position(|other| *other == host).map_or(0, |at| at as u64 + 1);
+        Queue { turns: (0..turns.len()).map(turn).collect(), ..Queue::default() }
+    }
+
     /// Plans `event` at `at`.
     pub(crate) fn push(&mut self, at: Time, event: Event) {
         self.planned += 1;
-        self.heap.push(Entry(at, self.planned, event));
+        let turn = event.host().map_or(0, |host| self.turns.get(host).copied().unwrap_or(1));
+        let place = self.free.pop().unwrap_or(self.places.len());
+        assert!(place < 1 << PLACE_BITS, "{place} events are planned, which is no simulation any more");
+        match self.places.get_mut(place) {
+            Some(free) => *free = Some(event),
+            None => self.places.push(Some(event)),
+        }
+        let numbers = turn << TURN_AT | self.planned << PLACE_BITS | place as u64;
+        self.heap.push(Reverse((at, numbers)));
     }
 
     /// Takes the next event if it happens no later than `until`.
     pub(crate) fn pop_until(&mut self, until: Time) -> Option<(Time, Event)> {
-        if self.heap.peek()?.0 > until {
+        if self.heap.peek()?.0.0 > until {
             return None;
         }
-        self.heap.pop().map(|entry| (entry.0, entry.2))
+        let Reverse((at, numbers)) = self.heap.pop()?;
+        let place = place_of(numbers);
+        self.free.push(place);
+        let event = self.places[place].take().expect("who is in the heap has a place");
+        Some((at, event))
     }
 
     /// Forgets faults, their ends, and frames that are still on their way, perhaps since long ago: everything has been
     /// healed at once.
     pub(crate) fn forget_faults(&mut self) {
-        let faulty = |event: &Event| {
-            matches!(event, Event::Undo(_) | Event::Inflict(_) | Event::Attack { .. } | Event::Arrive { .. })
-        };
-        self.heap.retain(|entry| !faulty(&entry.2));
+        let Queue { heap, places, free, .. } = self;
+        heap.retain(|Reverse((_, numbers))| {
+            let place = &mut places[place_of(*numbers)];
+            let faulty = place.as_ref().is_some_and(|event| {
+                matches!(
+                    event,
+                    Event::Undo(_) | Event::Inflict(_) | Event::Attack { .. } | Event::Arrive { .. }
+                )
+            });
+            if faulty {
+                *place = None;
+                free.push(place_of(*numbers));
+            }
+            !faulty
+        });
     }
+}
+
+fn place_of(numbers: u64) -> usize {
+    usize::try_from(numbers & ((1 << PLACE_BITS) - 1)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -116,7 +164,30 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_of_the_heap_stays_small() {
-        assert!(size_of::<Entry>() <= 56, "{}", size_of::<Entry>());
+    fn hosts_have_their_turns_within_an_instant_whatever_was_planned_first() {
+        let mut queue = Queue::by_turns(&[2, 0, 1]);
+        for host in [0, 1, 2, 0] {
+            queue.push(Time(7), Event::Traffic { host, nth: 0 });
+        }
+        queue.push(Time(7), Event::Probe { client: 0 });
+        queue.push(Time(6), Event::Traffic { host: 1, nth: 0 });
+        let next = || queue.pop_until(Time(7)).map(|(_, event)| event.host());
+        let order: Vec<Option<usize>> = std::iter::from_fn(next).collect();
+        assert_eq!(order, [Some(1), None, Some(2), Some(0), Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn what_is_forgotten_leaves_its_place_to_the_next_event_and_the_rest_in_order() {
+        let mut queue = Queue::default();
+        for client in 0..3 {
+            queue.push(Time(9), Event::Probe { client });
+            queue.push(Time(9), Event::Undo(Box::new(Fault::TakeAddresses { host: 0 })));
+        }
+        queue.forget_faults();
+        queue.push(Time(9), Event::Probe { client: 3 });
+        assert_eq!(queue.places.len(), 6);
+        let next = || queue.pop_until(Time(9)).map(|(_, event)| format!("{event:?}"));
+        let all: Vec<String> = std::iter::from_fn(next).collect();
+        assert_eq!(all, [0, 1, 2, 3].map(|client| format!("Probe {{ client: {client} }}")));
     }
 }

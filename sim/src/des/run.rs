@@ -125,6 +125,7 @@ impl<'a> Run<'a> {
             probe: slowest.clamp(Duration::from_secs(1), Duration::from_secs(4)),
             words,
             canary: plan.canary,
+            shuffled: plan.shuffled,
         };
         let mut world = World::new(&specs, setting);
         for (at, fault) in &plan.faults {

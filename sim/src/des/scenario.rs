@@ -105,6 +105,15 @@ impl Scenario {
 /// Runs `scenario` on nodes with these names and configurations.
 #[must_use]
 pub fn run(configs: &[(String, Config)], scenario: &Scenario) -> Timeline {
+    run_prepared(configs, scenario, |_| {})
+}
+
+/// The same in a world that `prepare` has changed before anything happens.
+pub(crate) fn run_prepared(
+    configs: &[(String, Config)],
+    scenario: &Scenario,
+    prepare: impl FnOnce(&mut World),
+) -> Timeline {
     let late = scenario.joins.iter().map(|join| (join.name.clone(), join.config.clone()));
     let all: Vec<(String, Config)> = configs.iter().cloned().chain(late).collect();
     let own = all_own_addresses(&all);
@@ -121,12 +130,14 @@ pub fn run(configs: &[(String, Config)], scenario: &Scenario) -> Timeline {
         probe: scenario.client_every,
         words: false,
         canary: None,
+        shuffled: false,
     };
     let targets = targets(configs, &specs);
     let mut world = World::new(&specs, setting);
     world.clients[0].targets.clone_from(&targets);
     world.clients[0].hold(scenario.held);
     world.story = Story::told_from_now();
+    prepare(&mut world);
     for (host, join) in (configs.len()..).zip(&scenario.joins) {
         world.power_loss(host);
         world.queue.push(join.at, Event::Undo(Box::new(Fault::PowerLoss { host, back: Duration::ZERO })));

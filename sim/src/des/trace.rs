@@ -11,7 +11,8 @@ pub const MAX_LINES: usize = 600;
 /// A trace.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    hash: TraceHash,
+    /// Of each host, after the one of what concerns everybody: hosts of one instant act in no order.
+    hashes: Vec<TraceHash>,
     words: bool,
     told: u64,
     /// By host; each line with its number, so that they can be put in order again.
@@ -25,11 +26,15 @@ impl Trace {
         Trace { words, ..Trace::default() }
     }
 
-    /// The hash, to take something in.
-    pub fn hash(&mut self, now: Time, host: usize, kind: u64) -> &mut TraceHash {
-        self.hash.number(now.0);
-        self.hash.number((host as u64) << 8 | kind);
-        &mut self.hash
+    /// The hash of `host` (or of everybody, when there is none), to take something in that happens `now`.
+    pub fn hash(&mut self, now: Time, host: Option<usize>) -> &mut TraceHash {
+        let at = host.map_or(0, |host| host + 1);
+        if self.hashes.len() <= at {
+            self.hashes.resize(at + 1, TraceHash::default());
+        }
+        let hash = &mut self.hashes[at];
+        hash.number(now.0);
+        hash
     }
 
     /// Says `text` of `host` (or of everybody, when there is none).
@@ -64,10 +69,12 @@ impl Trace {
         all.into_iter().map(|(_, line)| line).collect()
     }
 
-    /// The hash's value.
+    /// What all hashes come to, in the order of the hosts.
     #[must_use]
     pub fn value(&self) -> u64 {
-        self.hash.value()
+        let mut all = TraceHash::default();
+        self.hashes.iter().for_each(|hash| all.number(hash.value()));
+        all.value()
     }
 }
 

@@ -5,7 +5,9 @@
 
 use super::shape::virtual_address;
 use ipnet::IpNet;
-use standfast_core::config::model::{Authentication, Config, Family, InstanceConfig, PoolConfig};
+use standfast_core::config::model::{
+    Authentication, Config, Family, InstanceConfig, PoolConfig, RouterConfig, Version,
+};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub enum Tweak {
     Interval,
     /// Another password, on this node only.
     Password,
+    /// The other version of the protocol, where that can be, on this node only.
+    Version,
     /// Half of the servers.
     HalfTheServers,
     /// No server at all.
@@ -36,7 +40,7 @@ impl Tweak {
     #[must_use]
     pub fn clashes(self) -> bool {
         match self {
-            Tweak::Interval | Tweak::Password => true,
+            Tweak::Interval | Tweak::Password | Tweak::Version => true,
             Tweak::First
             | Tweak::Priority(_)
             | Tweak::As(_)
@@ -63,6 +67,7 @@ impl Tweak {
             | Tweak::As(_)
             | Tweak::ExtraAddress
             | Tweak::Interval
+            | Tweak::Version
             | Tweak::Password => {}
         }
         changed
@@ -77,7 +82,7 @@ impl Tweak {
             }
             Tweak::As(_) if !owner => {
                 let key = RouterKey::of(new);
-                let other = model.instances.values().find(|other| RouterKey::of(other) == key);
+                let other = model.instances.values().find(|other| key.names(other));
                 if let Some(other) = other.filter(|other| other.election.priority != 255) {
                     new.election.priority = other.election.priority;
                 }
@@ -91,6 +96,14 @@ impl Tweak {
                 new.addresses.push(virtual_address(IpNet::from(extra)));
             }
             Tweak::Interval => new.election.interval *= 2,
+            Tweak::Version => {
+                let whole = new.election.interval.subsec_nanos() == 0;
+                if new.router.version == Version::V2 {
+                    (new.router.version, new.authentication) = (Version::V3, Authentication::None);
+                } else if whole && new.router.family == Family::V4 {
+                    new.router.version = Version::V2;
+                }
+            }
             Tweak::Password => {
                 if let Authentication::Pass(key) = &mut new.authentication {
                     key[0] ^= 1;
@@ -134,6 +147,13 @@ impl RouterKey {
             family: instance.router.family,
         }
     }
+
+    /// It is the key of `instance`.
+    #[must_use]
+    pub fn names(&self, instance: &InstanceConfig) -> bool {
+        let RouterConfig { interface, vrid, family, .. } = &instance.router;
+        *vrid == self.vrid && *family == self.family && *interface == self.interface
+    }
 }
 
 /// All virtual routers of `configs`, each with every address that any node gives it.
@@ -155,7 +175,6 @@ pub fn routers<'a>(configs: impl Iterator<Item = &'a Config>) -> BTreeMap<Router
 mod tests {
     use super::*;
     use crate::des::shape::Shape;
-    use standfast_core::config::model::Version;
 
     #[test]
     fn a_swap_of_priorities_is_two_reloads() {

@@ -60,6 +60,8 @@ pub struct Setting {
     pub words: bool,
     /// A deliberate mistake of the world, which the invariants must report.
     pub canary: Option<Canary>,
+    /// Hosts start, and act within an instant, in an order of chance.
+    pub shuffled: bool,
 }
 
 /// A deliberate mistake of the world: the invariants must notice it, or they notice nothing.
@@ -148,6 +150,7 @@ impl World {
             .collect();
         let ports = specs.len() + setting.clients;
         let clients = (specs.len()..ports).map(|port| Client::new(port, setting.probe)).collect();
+        let turns = turns(specs.len(), setting.shuffled.then(|| rng.fork(2 << 32)));
         let mut world = World {
             now: Time::ZERO,
             routers: routers(specs.iter().map(|spec| &*spec.config)),
@@ -159,11 +162,11 @@ impl World {
             trace: Trace::new(setting.words),
             story: Story::default(),
             watch: Watch::default(),
-            queue: Queue::default(),
+            queue: if setting.shuffled { Queue::by_turns(&turns) } else { Queue::default() },
             replaced: None,
         };
         world.watch.addresses = world.routers.values().flatten().copied().collect();
-        for host in 0..specs.len() {
+        for host in turns {
             world.launch(host);
         }
         for client in 0..setting.clients {
@@ -208,6 +211,7 @@ impl World {
                     self.answer(host, *input);
                 }
             }
+            Event::Past { host } => self.relive(host),
             Event::Inflict(fault) => self.inflict(&fault),
             Event::Undo(fault) => self.undo(&fault),
             Event::Probe { client } => self.probe(client),
@@ -237,6 +241,17 @@ impl World {
     pub fn holders(&self, address: IpNet) -> Vec<usize> {
         (0..self.hosts.len()).filter(|host| self.hosts[*host].serves(address)).collect()
     }
+}
+
+/// The hosts, in the order in which they start: by number, or as `shuffle` has it.
+fn turns(hosts: usize, shuffle: Option<Rng>) -> Vec<usize> {
+    let mut turns: Vec<usize> = (0..hosts).collect();
+    if let Some(mut rng) = shuffle {
+        for last in (1..hosts).rev() {
+            turns.swap(last, usize::try_from(rng.below(last as u64 + 1)).unwrap_or(0));
+        }
+    }
+    turns
 }
 
 fn links(config: &Config) -> Vec<Arc<str>> {

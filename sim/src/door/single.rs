@@ -11,7 +11,7 @@ use sim::des::invariant::{Violation, sentence};
 use sim::des::plan::Plan;
 use sim::des::report::{self, Failure, LAST_LINES};
 use sim::des::run::run;
-use sim::net::storm;
+use sim::net::{self, storm};
 use std::fmt::Write;
 
 /// `cargo sim replay`.
@@ -96,6 +96,9 @@ fn replay_storm(order: &ReplayOrder) -> Ended {
 /// `cargo sim shrink`. A seed that passes is no failure.
 pub(crate) fn shrink(order: &ShrinkOrder) -> Ended {
     let seed = order.seed;
+    if order.tier == 2 {
+        return Ok(shrink_storm(order));
+    }
     let Some(failure) = report::investigate(&Plan::draw(seed)) else {
         if order.json {
             json(&json!({ "seed": seed, "violation": null }));
@@ -116,6 +119,39 @@ pub(crate) fn shrink(order: &ShrinkOrder) -> Ended {
         say(&report::told(&files));
     }
     Ok(false)
+}
+
+/// The same for a storm of tier 2: the smallest plan found, and what it comes to.
+fn shrink_storm(order: &ShrinkOrder) -> bool {
+    let seed = order.seed;
+    let plan = net::plan::Plan::draw(seed);
+    let Some(shrunk) = net::shrink::shrink(&plan, storm::run_plan(&plan)) else {
+        if order.json {
+            json(&json!({ "seed": seed, "tier": 2, "violation": null }));
+        } else {
+            say(&format!("seed {seed} passes: there is nothing to shrink\n"));
+        }
+        return true;
+    };
+    let (before, after) = (plan.faults.len(), shrunk.plan.faults.len());
+    if order.json {
+        let broken = shrunk.report.violation.as_ref();
+        let broken =
+            broken.map(|(at, name, what)| violation(&Violation { name, at: *at, what: what.clone() }));
+        json(&json!({
+            "seed": seed,
+            "tier": 2,
+            "violation": broken,
+            "faults_before": before,
+            "faults": after,
+            "runs": shrunk.runs,
+            "plan": shrunk.report.plan,
+            "replay": format!("cargo sim replay {seed} --tier 2"),
+        }));
+    } else {
+        say(&format!("{}\n{before} faults, shrunk to {after} in {} runs\n", shrunk.report, shrunk.runs));
+    }
+    false
 }
 
 fn violation(violation: &Violation) -> serde_json::Value {

@@ -15,7 +15,7 @@ use standfast_core::input::Input;
 use standfast_core::node::Node;
 use standfast_core::rng::Seed;
 use standfast_core::time::Time;
-use standfast_io::driver::Observer;
+use standfast_io::driver::{Observer, Wanted};
 use standfast_io::log::LineSink;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -67,7 +67,7 @@ pub struct NodeBoard {
     /// Rings when there is something in the inbox.
     pub bell: Rc<Notify>,
     /// Where the operator's orders go.
-    pub orders: Option<mpsc::Sender<Input<'static>>>,
+    pub orders: Option<mpsc::Sender<Wanted>>,
     /// The configuration on its disk.
     pub config: Arc<Config>,
     /// Roles as told by its daemon.

@@ -205,7 +205,7 @@ impl Cluster {
             node.config = config.clone();
         }
         let stops = matches!(order, Input::Stop);
-        let taken = node.orders.as_ref().is_some_and(|orders| orders.try_send(order).is_ok());
+        let taken = node.orders.as_ref().is_some_and(|orders| orders.try_send(order.into()).is_ok());
         node.stopping |= stops && taken;
         taken
     }

@@ -17,5 +17,6 @@ pub mod plan;
 pub mod scripts;
 pub mod settled;
 pub mod setup;
+pub mod shrink;
 pub mod storm;
 pub mod tls;

@@ -216,6 +216,12 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// So long after the start of these nodes the first fault of a built-in scenario comes.
+#[must_use]
+pub fn settled(nodes: &[(String, Config)]) -> Duration {
+    Stage::new(nodes).settled
+}
+
 /// The node that becomes active: the highest priority, the highest address among equals.
 #[must_use]
 pub fn active(nodes: &[(String, Config)]) -> usize {

@@ -162,6 +162,8 @@ impl Reader<'_> {
         }
         for step in &file.step {
             let at = self.time(&step.get_ref().at).unwrap_or_default();
+            // Whatever else is wrong with it is told as well.
+            let faults = steps::faults(self, step, length.saturating_sub(at));
             if at >= length {
                 let message =
                     format!("this is beyond the end of the scenario, which lasts {}", file.length.get_ref());
@@ -169,7 +171,6 @@ impl Reader<'_> {
                 self.error(codes::BEYOND_THE_END, &step.get_ref().at.span(), message, help);
                 continue;
             }
-            let faults = steps::faults(self, step, length - at);
             scenario.steps.extend(faults.into_iter().map(|fault| (Time::from_duration(at), fault)));
         }
         scenario

@@ -54,13 +54,14 @@ pub(super) fn faults(reader: &mut Reader<'_>, step: &Spanned<Step>, rest: Durati
         );
         return Vec::new();
     };
-    if !keys_fit(reader, it, word, needs) {
-        return Vec::new();
-    }
+    let fit = keys_fit(reader, it, word, needs);
     let lasts = match &it.lasts {
         Some(lasts) => reader.time(lasts).unwrap_or_default(),
         None => rest,
     };
+    if !fit {
+        return Vec::new();
+    }
     match word {
         "one-way" => one_way(reader, it, lasts),
         "split" => split(reader, it, lasts),
@@ -75,7 +76,12 @@ pub(super) fn faults(reader: &mut Reader<'_>, step: &Spanned<Step>, rest: Durati
         "note" => vec![Fault::Note(format!("-- {}", it.text.clone().unwrap_or_default()))],
         _ => {
             let hosts = hosts(reader, it.node.as_ref());
-            hosts.into_iter().filter_map(|host| on_node(reader, it, word, host, lasts)).collect()
+            // Without a node, too, for what else is wrong.
+            let Some(first) = on_node(reader, it, word, hosts.first().copied().unwrap_or(0), lasts) else {
+                return Vec::new();
+            };
+            let others = hosts.iter().skip(1).filter_map(|host| on_node(reader, it, word, *host, lasts));
+            hosts.first().map(|_| first).into_iter().chain(others).collect()
         }
     }
 }

@@ -55,8 +55,7 @@ pub fn fault(fault: &Fault, begins: bool) -> Option<(Option<usize>, String)> {
             world(format!("THE NETWORK SPLITS: {} on one side", one.join(", ")), "the network heals")
         }
         Fault::Trouble { port, trouble, .. } => {
-            let text = trouble_words(*trouble);
-            say(*port, &text, "its network is sound again")
+            say(*port, &trouble_words(*trouble), "its network is sound again")
         }
         Fault::Refuse { host, errno, .. } => say(
             *host,
@@ -66,6 +65,7 @@ pub fn fault(fault: &Fault, begins: bool) -> Option<(Option<usize>, String)> {
         Fault::SlowKernel { .. }
         | Fault::MuteKernel { .. }
         | Fault::BlindKernel { .. }
+        | Fault::DuplicateAddress { .. }
         | Fault::Clog { .. }
         | Fault::AddAddresses { .. }
         | Fault::Renumber { .. }
@@ -93,6 +93,7 @@ fn trouble_words(trouble: Trouble) -> String {
         Trouble::Damage(rate) => format!("{rate} of 1000 frames from and to it ARE DAMAGED"),
         Trouble::NoMulticast => String::from("its multicast IS FILTERED"),
         Trouble::NoAnnounce => String::from("announcements from and to it ARE LOST"),
+        Trouble::Mtu(most) => format!("advertisements of more than {most} bytes from and to it ARE LOST"),
     }
 }
 
@@ -107,6 +108,8 @@ fn odd(fault: &Fault, begins: bool) -> Option<(Option<usize>, String)> {
         say(*host, "its kernel's answers are lost", "its kernel's answers arrive again")
     } else if let Fault::BlindKernel { host, .. } = fault {
         say(*host, "its kernel's notices are lost", "its kernel's notices arrive again")
+    } else if let Fault::DuplicateAddress { host, .. } = fault {
+        say(*host, "somebody else HAS ITS IPv6 ADDRESS, too", "its IPv6 address is its own again")
     } else if let Fault::Clog { port, .. } = fault {
         say(*port, "frames from and to it ARE HELD BACK", "frames held back arrive at once")
     } else if let Fault::AddAddresses { host, .. } = fault {
@@ -147,6 +150,7 @@ fn reload(to: Tweak) -> String {
         Tweak::As(other) => format!("RELOADS, with the priorities of {{{other}}}"),
         Tweak::Interval => String::from("RELOADS, with twice the interval"),
         Tweak::Password => String::from("RELOADS, with another password"),
+        Tweak::Version => String::from("RELOADS, with the other version of VRRP"),
         Tweak::HalfTheServers => String::from("RELOADS, with half of its servers"),
         Tweak::NoServers => String::from("RELOADS, without any server"),
     }

@@ -127,6 +127,7 @@ fn failures() -> Vec<Case> {
         case("daemon killed", V3.files(), &[act(What::Kill(1), 2_500, 2_500)]),
         case("daemon frozen", V3.files(), &[act(What::Freeze(1), 3_000, 2_500)]),
         case("link down", V3.files(), &[act(What::Link(1), 2_500, 2_500)]),
+        case("an operator's resign and rejoin", V3.files(), &[act(What::Resign(1), 3_000, 2_500)]),
         case("address deleted", V3.files(), &[act(What::Delete(1), 0, 3_000)]),
     ]
 }

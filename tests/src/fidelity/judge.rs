@@ -94,8 +94,7 @@ differs is run once more, since a machine that stalls for longer than the priori
 
 `tests/tests/fidelity.rs` runs all stories and compares the events and the spans with this table; a span may move by 0.1 s.
 The last two columns are those of the run that wrote the table (`FIDELITY_BLESS=1`), for the eye: the time in
-namespaces, and how far it lies outside of the span. An operator's order to resign has no way into a running daemon yet,
-so there is no story of it.
+namespaces, and how far it lies outside of the span.
 ";
 
 /// The part of the table that tells of one story.
@@ -144,7 +143,7 @@ pub fn section(case: &Case, expected: &Expected, run: Option<&Run>) -> String {
 /// The whole table.
 #[must_use]
 pub fn table(sections: &[String]) -> String {
-    format!("{HEAD}{}", sections.concat())
+    format!("{HEAD}There are {} stories.\n\n{}", sections.len(), sections.concat())
 }
 
 fn seconds(ms: i64) -> String {

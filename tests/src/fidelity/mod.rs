@@ -73,6 +73,8 @@ pub enum What {
     Server(usize),
     /// All servers die, and return.
     Servers,
+    /// An operator has the virtual router resign, and rejoin.
+    Resign(usize),
 }
 
 /// One thing that happened at a node, or at its server's door.
@@ -118,7 +120,8 @@ impl Case {
             | What::Reload(_)
             | What::Delete(_)
             | What::Server(_)
-            | What::Servers => None,
+            | What::Servers
+            | What::Resign(_) => None,
         }
     }
 
@@ -147,6 +150,7 @@ impl Case {
             What::Server(n) => {
                 text(format!("the server of cp{n} dies"), &format!("the server of cp{n} returns"))
             }
+            What::Resign(n) => text(format!("cp{n} is told to resign"), &format!("cp{n} is told to rejoin")),
             What::Servers => text("all servers die".into(), "all servers return"),
         }
     }

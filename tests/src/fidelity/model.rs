@@ -73,6 +73,7 @@ fn run(case: &Case, configs: &[Arc<Config>], shift: u64) -> Seen {
         probe: Duration::from_secs(3_600),
         words: false,
         canary: None,
+        shuffled: false,
     };
     let mut world = World::new(&specs, setting);
     // The rhythm of each node begins when it is started, and nobody knows how these lie to each other.
@@ -122,6 +123,7 @@ fn faults(case: &Case, act: &Act) -> Vec<(Duration, Fault)> {
         ],
         What::Reload(n) => now(Fault::Reload { host: n - 1, to: Tweak::First }),
         What::Delete(n) => now(Fault::TakeAddresses { host: n - 1 }),
+        What::Resign(n) => now(Fault::Resign { host: n - 1, back: lasts }),
         What::Server(n) => now(server(n)),
         What::Servers => (1..=case.files.len()).map(|n| (Duration::ZERO, server(n))).collect(),
     }

@@ -5,11 +5,13 @@
 
 use super::{Act, Case, Seen, What, note};
 use crate::{BROKEN, Bench, HEALTHY};
+use standfast::control;
 use standfast::lab::cluster::Cluster;
 use standfast::lab::net::Plan;
-use standfast::lab::node::{Kind, replace_check};
+use standfast::lab::node::{self, Kind, replace_check};
 use standfast::lab::now_us;
-use standfast::lab::process::{Result, wait_until};
+use standfast::lab::process::{Result, Trouble, wait_until};
+use standfast_io::control::Request;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -154,6 +156,7 @@ fn toggle(case: &Case, cluster: &mut Cluster, act: &Act, begins: bool) -> Result
             cluster.lab().node(n).ip(&format!("address del {}/{prefix} dev eth0", case.vip)).map(drop)
         }
         (What::Reload(_) | What::Delete(_), false) => Ok(()),
+        (What::Resign(n), _) => order(cluster, n, begins),
         (What::Server(n), true) => {
             cluster.kill_backend(n);
             Ok(())
@@ -167,6 +170,14 @@ fn toggle(case: &Case, cluster: &mut Cluster, act: &Act, begins: bool) -> Result
         }
         (What::Servers, false) => (1..=case.files.len()).try_for_each(|n| cluster.start_backend(n)),
     }
+}
+
+/// Tells the node's only virtual router to resign, or to rejoin.
+fn order(cluster: &Cluster, number: usize, resigns: bool) -> Result<()> {
+    let router = String::from("VI_1");
+    let request = if resigns { Request::Resign { router } } else { Request::Rejoin { router } };
+    let reply = control::ask(&node::socket(cluster.lab().node(number)), &request).map_err(Trouble::new)?;
+    if reply.ok { Ok(()) } else { Err(Trouble::new(reply.lines.join("\n"))) }
 }
 
 /// Writes the node's file with its priority moved, and has it read again.

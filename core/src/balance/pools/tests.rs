@@ -62,7 +62,6 @@ impl Bench {
     }
 
     fn said(&mut self) -> Vec<Action> {
-        self.pools.check_invariants();
         core::iter::from_fn(|| self.out.take_action()).collect()
     }
 

@@ -122,13 +122,23 @@ pub(super) fn settle(desk: &mut Desk<'_>, draft: &CommandDraft) -> (Command, Opt
     (Command { argv: draft.argv.clone().into(), user }, broken)
 }
 
-/// A command to be told of transitions; one that cannot be run is said.
+/// A command to be told of transitions; one that cannot be run is said, and one that `enable_script_security` forbids
+/// is left out, as keepalived does: it would run as root what somebody else has written.
 pub(super) fn notify(desk: &mut Desk<'_>, draft: Option<&CommandDraft>) -> Option<Command> {
     let draft = draft?;
     let (command, broken) = settle(desk, draft);
-    if let Some(why) = broken {
-        let help = "it is tried at each transition all the same";
-        desk.warn(draft.at.span(), codes::SCRIPT_MISSING, format!("this command cannot be run: {why}"), help);
+    let Some(why) = broken else { return Some(command) };
+    let is_there = matches!(
+        desk.source.script(&draft.argv[0]),
+        ScriptState::Runnable | ScriptState::Unknown | ScriptState::Insecure(_)
+    );
+    let message = format!("this command cannot be run: {why}");
+    if is_there {
+        let help = "enable_script_security forbids it, and it is never run; put that right and reload";
+        desk.warn(draft.at.span(), codes::SCRIPT_SECURITY, message, help);
+        return None;
     }
+    let help = "it is tried at each transition all the same";
+    desk.warn(draft.at.span(), codes::SCRIPT_MISSING, message, help);
     Some(command)
 }

@@ -6,7 +6,7 @@ use super::keyword::{Desk, Keyword, Shape, first, note, refused, served};
 use super::text::Word;
 use super::tree::Statement;
 use super::values::{address, argument, seconds, switch};
-use super::{codes, keyword};
+use super::{codes, keyword, process};
 use crate::config::model::{Pipe, Version};
 use alloc::format;
 use alloc::string::String;
@@ -102,15 +102,13 @@ pub(super) fn pipes(desk: &mut Desk<'_>) {
 /// Reads a block.
 pub(super) fn read(desk: &mut Desk<'_>, body: &[Statement]) {
     let mut globals = core::mem::take(&mut desk.globals);
-    keyword::apply(TABLE, "global_defs", &mut globals, desk, body);
+    keyword::apply_all(&[TABLE, process::TABLE], "global_defs", &mut globals, desk, body);
     desk.globals = globals;
 }
 
 const MAIL: &str = "mail is not sent; watch the log, or use notify";
 const SNMP: &str = "there is no SNMP agent";
-const PROCESS: &str = "there is one process, whose name and scheduling belong to its service unit";
 const LVS: &str = "there is no LVS here";
-const DUMP: &str = "there are no dump files; the state is shown by `standfast status`";
 const FILES: &str = "reloading goes by SIGHUP, and a broken file changes nothing";
 const FIREWALL: &str = "no firewall rules are made, since no_accept and use_vmac are not served";
 const BUFFERS: &str = "buffer sizes are chosen by the daemon";
@@ -256,25 +254,11 @@ pub(super) static TABLE: &[Keyword<Globals>] = &[
     served("fifo_write_vrrp_states_on_reload", Shape::Flag, "off", "", |_, desk, _| {
         desk.config.node.states_on_reload = true
     }),
-    note("process_names", SOME, PROCESS),
-    note("process_name", SOME, PROCESS),
-    note("vrrp_process_name", SOME, PROCESS),
-    note("checker_process_name", SOME, PROCESS),
-    note("lvs_process_name", SOME, PROCESS),
-    note("bfd_process_name", SOME, PROCESS),
-    note("umask", SOME, "no files are created"),
     note("random_seed", SOME, "${_RANDOM} is drawn from the host's name"),
     note("reload_check_config", SOME, FILES),
     note("reload_time_file", SOME, FILES),
     note("reload_repeat", SOME, FILES),
     note("reload_file", SOME, FILES),
-    note("config_save_dir", SOME, DUMP),
-    note("tmp_config_directory", SOME, DUMP),
-    note("data_use_instance", SOME, DUMP),
-    note("state_dump_file", SOME, DUMP),
-    note("stats_dump_file", SOME, DUMP),
-    note("json_dump_file", SOME, DUMP),
-    note("json_version", SOME, DUMP),
     note("iproute_usr_dir", SOME, "names of tables and scopes are the usual ones"),
     note("iproute_etc_dir", SOME, "names of tables and scopes are the usual ones"),
     note("nftables_counters", SOME, FIREWALL),
@@ -323,26 +307,6 @@ pub(super) static TABLE: &[Keyword<Globals>] = &[
     note("lvs_netlink_monitor_rcv_bufs_force", SOME, BUFFERS),
     note("process_monitor_rcv_bufs", SOME, BUFFERS),
     note("process_monitor_rcv_bufs_force", SOME, BUFFERS),
-    note("vrrp_priority", SOME, PROCESS),
-    note("checker_priority", SOME, PROCESS),
-    note("bfd_priority", SOME, PROCESS),
-    note("vrrp_rt_priority", SOME, PROCESS),
-    note("checker_rt_priority", SOME, PROCESS),
-    note("bfd_rt_priority", SOME, PROCESS),
-    note("vrrp_no_swap", SOME, PROCESS),
-    note("checker_no_swap", SOME, PROCESS),
-    note("bfd_no_swap", SOME, PROCESS),
-    note("vrrp_cpu_affinity", SOME, PROCESS),
-    note("checker_cpu_affinity", SOME, PROCESS),
-    note("bfd_cpu_affinity", SOME, PROCESS),
-    note("vrrp_rlimit_rttime", SOME, PROCESS),
-    note("checker_rlimit_rttime", SOME, PROCESS),
-    note("bfd_rlimit_rttime", SOME, PROCESS),
-    note("vrrp_rlimit_rtime", SOME, PROCESS),
-    note("checker_rlimit_rtime", SOME, PROCESS),
-    note("bfd_rlimit_rtime", SOME, PROCESS),
-    note("max_auto_priority", SOME, PROCESS),
-    note("min_auto_priority_delay", SOME, PROCESS),
 ];
 
 /// `router_id`: a name for people.

@@ -212,10 +212,21 @@ pub(super) fn apply<T: 'static>(
     desk: &mut Desk<'_>,
     body: &[Statement],
 ) {
+    apply_all(&[table], place, target, desk, body);
+}
+
+/// The same for a block whose keywords stand in several tables.
+pub(super) fn apply_all<T: 'static>(
+    tables: &[&'static [Keyword<T>]],
+    place: &str,
+    target: &mut T,
+    desk: &mut Desk<'_>,
+    body: &[Statement],
+) {
     for statement in body {
         let word = statement.keyword();
-        match table.iter().find(|entry| entry.name == word) {
-            None => unknown(table, place, desk, statement),
+        match tables.iter().copied().flatten().find(|entry| entry.name == word) {
+            None => unknown(tables, place, desk, statement),
             Some(entry) => {
                 if !fits(entry.shape, desk, statement) {
                     continue;
@@ -245,14 +256,19 @@ pub(super) fn apply<T: 'static>(
 }
 
 /// A keyword that is in no table; its block goes with it.
-fn unknown<T>(table: &'static [Keyword<T>], place: &str, desk: &mut Desk<'_>, statement: &Statement) {
+fn unknown<T: 'static>(
+    tables: &[&'static [Keyword<T>]],
+    place: &str,
+    desk: &mut Desk<'_>,
+    statement: &Statement,
+) {
     let Some(word) = statement.words.first() else { return };
     if word.poisoned {
         return;
     }
     let help = match where_known(&word.text) {
         Some(block) => format!("`{}` belongs {block}", word.text),
-        None => desk.near(&word.text, table.iter().map(|entry| entry.name)),
+        None => desk.near(&word.text, tables.iter().copied().flatten().map(|entry| entry.name)),
     };
     desk.error(
         word.span(),
@@ -269,7 +285,7 @@ fn where_known(word: &str) -> Option<&'static str> {
     }
     if has(super::instance::TABLE, word) {
         Some("into a vrrp_instance")
-    } else if has(super::globals::TABLE, word) {
+    } else if has(super::globals::TABLE, word) || has(super::process::TABLE, word) {
         Some("into global_defs")
     } else if has(super::script::TABLE, word) {
         Some("into a vrrp_script")

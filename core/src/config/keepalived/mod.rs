@@ -20,6 +20,7 @@ mod keyword;
 mod link;
 mod lower;
 mod peer;
+mod process;
 mod reader;
 mod root;
 mod script;
@@ -138,6 +139,7 @@ pub fn keywords() -> Vec<Row> {
     rows("", root::TABLE)
         .chain(rows("garp_group", link::GARP_GROUP))
         .chain(rows("global_defs", globals::TABLE))
+        .chain(rows("global_defs", process::TABLE))
         .chain(rows("vrrp_script", script::TABLE))
         .chain(rows("track_file", watch::FILE))
         .chain(rows("vrrp_track_process", watch::PROCESS))

@@ -4,8 +4,8 @@
 //! concerns several values is checked by `read`.
 
 use super::value::{
-    AtLeastOne, Balance, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Pause, Percent,
-    Runs, Time, TrackWeight, VersionNumber, Weight,
+    AtLeastOne, Balance, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Nice, Password, Pause,
+    Percent, ProcessName, Processor, Realtime, Runs, Time, TrackWeight, Umask, VersionNumber, Weight,
 };
 use crate::config::watch::Parameters;
 use alloc::string::String;
@@ -61,6 +61,7 @@ tables! {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         log: Vec<Log>,
         pipe_states_on_reload: Option<bool>,
+        process: Option<Process>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pipe: Vec<Pipe>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -81,6 +82,22 @@ tables! {
         interface: String,
         down: Option<Time>,
         up: Option<Time>,
+    }
+
+    /// `[node.process]`: how the process stands to its host.
+    struct Process {
+        name: Option<ProcessName>,
+        umask: Option<Umask>,
+        nice: Option<Nice>,
+        realtime: Option<Realtime>,
+        realtime_limit: Option<Time>,
+        no_swap: Option<bool>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        processors: Vec<Processor>,
+        data_file: Option<String>,
+        stats_file: Option<String>,
+        json_file: Option<String>,
+        json_object: Option<bool>,
     }
 
     /// `[[node.pipe]]`: a named pipe that is told of every transition; `reader` gets its path appended.

@@ -13,6 +13,7 @@ mod check;
 pub mod codes;
 mod desk;
 mod file;
+mod process;
 mod read;
 mod talk;
 mod value;

@@ -5,6 +5,7 @@ use super::check;
 use super::codes;
 use super::desk::Desk;
 use super::file::{self, File};
+use super::process;
 use super::value::{AtLeastOne, Time, VersionNumber};
 use super::watch;
 use crate::action::AddressOptions;
@@ -149,6 +150,7 @@ fn node(node: &file::Node) -> NodeConfig {
         record: node.record.clone(),
         spread_checks: node.spread_checks.map_or(own.spread_checks, |percent| percent.0),
         pipes: node.pipe.iter().take(Pipe::MOST).map(pipe).collect(),
+        process: node.process.as_ref().map(process::lower).unwrap_or_default(),
         states_on_reload: node.pipe_states_on_reload.unwrap_or(own.states_on_reload),
     }
 }

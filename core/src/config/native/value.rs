@@ -3,6 +3,7 @@
 //! Each checks itself while it is read, so that an error points at the value.
 
 use crate::config::model::{Algorithm, LogTo as Target};
+use crate::config::process::MAX_NAME;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::net::SocketAddr;
@@ -47,6 +48,12 @@ ranged! {
     Level(u8) in 0..=7;
     /// Length of a log line.
     LineLength(u16) in 80..=65535;
+    /// Nice value.
+    Nice(i8) in -20..=19;
+    /// Real-time priority.
+    Realtime(u8) in 1..=99;
+    /// Number of a processor.
+    Processor(u16) in 0..=1023;
     /// Runs of a check.
     Runs(u32) in 1..=1_000_000;
 }
@@ -181,6 +188,46 @@ impl From<Label> for String {
     }
 }
 
+/// The name of a process: 1 to 15 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct ProcessName(pub(super) String);
+
+impl TryFrom<String> for ProcessName {
+    type Error = String;
+    fn try_from(text: String) -> Result<ProcessName, String> {
+        if text.is_empty() || text.len() > MAX_NAME {
+            return Err(format!("`{text}` does not have 1 to {MAX_NAME} characters"));
+        }
+        Ok(ProcessName(text))
+    }
+}
+
+impl From<ProcessName> for String {
+    fn from(name: ProcessName) -> String {
+        name.0
+    }
+}
+
+/// Permissions taken from new files, in octal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub(super) struct Umask(pub(super) u16);
+
+impl TryFrom<String> for Umask {
+    type Error = String;
+    fn try_from(text: String) -> Result<Umask, String> {
+        let mask = u16::from_str_radix(&text, 8).ok().filter(|mask| *mask <= 0o777);
+        mask.map(Umask).ok_or_else(|| format!("`{text}` is not a umask such as \"0177\""))
+    }
+}
+
+impl From<Umask> for String {
+    fn from(mask: Umask) -> String {
+        format!("{:04o}", mask.0)
+    }
+}
+
 /// A VRRPv2 password: at most 8 bytes; bytes that are no plain text are written as `hex:` and 16 digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
@@ -271,6 +318,19 @@ mod tests {
         assert!(AtLeastOne::try_from(0).is_err() && AtLeastOne::try_from(256).is_err());
         assert_eq!(AtLeastOne::try_from(255), Ok(AtLeastOne(255)));
         assert!(Weight::try_from(257).is_err() && TrackWeight::try_from(-254).is_err());
+    }
+
+    #[test]
+    fn the_process_has_a_short_name_and_a_umask_in_octal() {
+        assert!(ProcessName::try_from("a".repeat(MAX_NAME)).is_ok());
+        assert!(ProcessName::try_from("a".repeat(MAX_NAME + 1)).is_err());
+        assert_eq!(Umask::try_from("0177".to_string()).map(String::from), Ok("0177".to_string()));
+        assert!(Umask::try_from("1000".to_string()).is_err() && Umask::try_from("8".to_string()).is_err());
+        assert!(
+            Realtime::try_from(100).is_err()
+                && Nice::try_from(-21).is_err()
+                && Processor::try_from(1024).is_err()
+        );
     }
 
     #[test]

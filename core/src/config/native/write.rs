@@ -3,6 +3,7 @@
 use super::bfd;
 use super::check::{raise, unless};
 use super::file::{self, File};
+use super::process;
 use super::read;
 use super::value::{
     AtLeastOne, Balance, Facility, Hundred, Label, Level, LineLength, LogTo, Net, Password, Percent, Time,
@@ -83,6 +84,7 @@ fn node(node: &NodeConfig) -> file::Node {
         spread_checks: unless(node.spread_checks, own.spread_checks).map(Percent),
         log: node.log.iter().map(log).collect(),
         pipe_states_on_reload: yes(node.states_on_reload),
+        process: process::raise(&node.process),
         pipe: node.pipes.iter().map(pipe).collect(),
         announce_group: node.links.groups.iter().map(announce_group).collect(),
         debounce: node.links.debounce.iter().map(|(name, delays)| debounce(name, delays)).collect(),

@@ -106,6 +106,10 @@ fn lines_about_virtual_routers_keep_the_familiar_phrases_and_say_why() {
             Event::BfdRejected { name: vi(), from: PEER, error: BfdError::Sender },
             "BFD_Instance(VI_1) dropped a packet from 192.0.2.12: it is not from the neighbour (bfd_sender)",
         ),
+        (
+            Event::Ordered { what: "virtual router VI_1 resigns".into() },
+            "Ordered by an operator: virtual router VI_1 resigns",
+        ),
         (Event::Leaving { name: vi(), heard: Some(PEER) }, "(VI_1) Left: 192.0.2.12 has taken over"),
     ];
     for (event, wanted) in cases {

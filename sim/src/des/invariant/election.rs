@@ -11,7 +11,7 @@ use standfast_core::config::model::{Authentication, InstanceConfig, Version};
 use standfast_core::event::{Event, Role, Why};
 use standfast_core::id::InstanceId;
 use standfast_core::time::Time;
-use standfast_core::wire::vrrp::View;
+use standfast_core::wire::vrrp::{View, number};
 use std::time::Duration;
 
 /// Who reloaded less than this ago may have sent, or judged, by another configuration.
@@ -140,15 +140,18 @@ fn heard(world: &World, host: usize, frame: &Frame) -> Option<(InstanceId, Optio
     let mine = h.config.instances.get(&id)?;
     let lately = |at: Option<Time>| at.is_some_and(|at| now.since(at) <= LATELY);
     let sender = world.hosts.get(frame.sender).filter(|_| frame.honest);
-    let theirs = sender.and_then(|sender| sender.instance(&RouterKey::of(mine)));
-    let (Some(sender), Some((_, theirs))) = (sender, theirs) else { return Some((id, None)) };
-    let clash = theirs.authentication != mine.authentication
+    let theirs = sender.and_then(|sender| sender.counterpart(mine));
+    let (Some(sender), Some(theirs)) = (sender, theirs) else { return Some((id, None)) };
+    let clash = theirs.router.version != version
+        || theirs.authentication != mine.authentication
         || !signed_as(mine, version, payload)
         || (version == Version::V2 && theirs.election.interval != mine.election.interval)
         || lately(h.machine.reloaded)
         || lately(sender.machine.reloaded)
         || process.seen.roles.get(&id) != Some(&Role::Backup);
     let view = View::new(payload, version, mine.router.family).ok().filter(|_| !clash);
+    // One that was long under way may be of the version that its sender had then.
+    let view = view.filter(|view| view.version() == number(version));
     let believed =
         view.map(|view| Believed { at: h.read(now), priority: view.priority(), interval: view.interval() });
     Some((id, believed))
