@@ -4,6 +4,7 @@
 //! and the discrete-event tier all know it.
 
 use crate::balance::view::PoolView;
+use crate::config::item::Item;
 use crate::config::model::{FrontendConfig, Probe, Scope};
 use crate::event::Event;
 use crate::id::{BfdId, CheckId, Interface, PoolId, Ticket};
@@ -56,6 +57,16 @@ pub enum Action {
         lease: Option<Duration>,
         /// Label, scope, broadcast, flags.
         how: Arc<AddressOptions>,
+    },
+    /// Add or remove a route, a rule or a static address; answered by `Input::Done`. An addition of what is there is
+    /// answered by `EEXIST`.
+    Item {
+        /// For the answer.
+        ticket: Ticket,
+        /// What.
+        item: Arc<Item>,
+        /// Add, or remove.
+        own: bool,
     },
     /// Tell the neighbours who owns an address: gratuitous ARP request, or unsolicited neighbour advertisement.
     Announce {

@@ -1,6 +1,7 @@
 //! What is worth telling an operator. Data; the words are made where they are printed (`Display` here, so that
 //! every face of the product says the same).
 
+use crate::config::item::Item;
 use crate::id::{BfdId, CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId};
 use crate::input::{Errno, Outcome};
 use crate::wire::bfd::{BfdError, Diagnostic, State};
@@ -170,6 +171,17 @@ pub enum ServerState {
     Drain,
 }
 
+/// What became of a route, a rule or a static address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ItemNews {
+    /// It was added at our request.
+    Added,
+    /// It was removed at our request.
+    Removed,
+    /// Somebody else had taken it, and it was put back; said once per burst of losses.
+    Restored,
+}
+
 /// One thing worth telling.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
@@ -256,6 +268,15 @@ pub enum Event {
         address: IpNet,
         /// What is done about it, in words.
         then: String,
+    },
+    /// A route, a rule or a static address.
+    Item {
+        /// Of which virtual router, or `static`.
+        name: Arc<str>,
+        /// Which.
+        item: Arc<Item>,
+        /// What became of it.
+        news: ItemNews,
     },
     /// What a killed run left behind was found.
     Leftover {

@@ -82,6 +82,10 @@ pub struct Errno(pub i32);
 impl Errno {
     /// Operation not permitted.
     pub const EPERM: Errno = Errno(1);
+    /// No such thing (a rule).
+    pub const ENOENT: Errno = Errno(2);
+    /// No such thing (a route).
+    pub const ESRCH: Errno = Errno(3);
     /// No such device.
     pub const ENODEV: Errno = Errno(19);
     /// The address exists already.
@@ -119,6 +123,8 @@ pub enum KernelNotice {
     ResyncBegin,
     /// The dump is over: what it did not name is gone.
     ResyncEnd,
+    /// A route or rule with the mark of a VRRP daemon was removed, by whomever.
+    ItemsTouched,
     /// An advertisement or announcement could not be sent.
     Unsent {
         /// By which interface.

@@ -191,6 +191,7 @@ impl Node {
                 TimerKey::Check(check, timer) => self.checks.on_timer(context!(self), check, timer),
                 TimerKey::Listen(frontend) => self.listeners.on_timer(frontend, context!(self)),
                 TimerKey::Leftover => self.routers.on_leftover_timer(context!(self)),
+                TimerKey::Items => self.routers.on_items_timer(context!(self)),
                 TimerKey::Debounce => self.routers.on_debounce_timer(context!(self)),
                 TimerKey::Bfd(id, timer) => self.sessions.on_timer(context!(self), id, timer, due),
             }

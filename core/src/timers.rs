@@ -66,6 +66,8 @@ pub enum TimerKey {
     Listen(FrontendId),
     /// The removal of an address that no virtual router has is tried again.
     Leftover,
+    /// Routes, rules and static addresses are looked at, or asked for again.
+    Items,
     /// A link has stood otherwise for long enough to be believed (`interface_up_down_delays`).
     Debounce,
     /// A BFD session's.
@@ -79,6 +81,7 @@ impl fmt::Display for TimerKey {
             TimerKey::Check(id, timer) => write!(f, "{id} {timer:?}"),
             TimerKey::Listen(id) => write!(f, "{id} Listen"),
             TimerKey::Leftover => write!(f, "Leftover"),
+            TimerKey::Items => write!(f, "Items"),
             TimerKey::Debounce => write!(f, "Debounce"),
             TimerKey::Bfd(id, timer) => write!(f, "{id} {timer:?}"),
         }

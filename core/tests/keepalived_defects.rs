@@ -164,11 +164,16 @@ fn b8_an_owner_that_is_told_to_listen_listens() {
 }
 
 #[test]
-fn b9_policy_rules_are_refused_by_name_whatever_stands_in_them() {
-    for rule in ["from 192.0.2.0/24 sport 80 table 7", "from 192.0.2.0/24 dport 80-90 table 7"] {
-        let loaded = read(&file("", &format!("virtual_rules {{\n{rule}\n}}")), None);
-        let said = loaded.findings.list().iter().any(|f| f.message.contains("virtual_rules"));
-        assert!(said && loaded.config.is_none(), "{rule}");
+fn b9_a_single_port_of_a_rule_is_a_port_as_a_range_is() {
+    for (rule, text) in [
+        ("from 192.0.2.0/24 sport 80 table 7 priority 5", "from 192.0.2.0/24 sport 80-80 table 7 priority 5"),
+        (
+            "from 192.0.2.0/24 dport 80-90 table 7 priority 5",
+            "from 192.0.2.0/24 dport 80-90 table 7 priority 5",
+        ),
+    ] {
+        let found = one(&file("", &format!("virtual_rules {{\n{rule}\n}}")));
+        assert_eq!(found.items[0].to_string(), format!("rule {text}"));
     }
 }
 

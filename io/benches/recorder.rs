@@ -100,6 +100,7 @@ impl Bench {
                 Action::Advertise { .. }
                 | Action::Bfd { .. }
                 | Action::BfdSend { .. }
+                | Action::Item { .. }
                 | Action::Announce { .. }
                 | Action::Check { .. }
                 | Action::Cancel { .. }

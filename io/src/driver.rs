@@ -132,6 +132,7 @@ impl<H: Host, D: DataPlane, F: Fabric, S: Scripts, C: Clock, O: Observer> Driver
                 Action::Address { ticket, on, address, own, lease, how } => {
                     host.address(AddressRequest { ticket, on, address, own, lease, how });
                 }
+                Action::Item { ticket, item, own } => host.item(ticket, &item, own),
                 Action::Announce { on, address } => host.announce(on, address),
                 Action::Bfd { ticket, session, open } => host.session(ticket, session, open),
                 Action::BfdSend { session, payload } => host.control(session, &payload),

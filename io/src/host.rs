@@ -5,6 +5,7 @@
 
 use ipnet::IpNet;
 use standfast_core::action::{AddressOptions, BfdPath};
+use standfast_core::config::item::Item;
 use standfast_core::id::{BfdId, Interface, Ticket};
 use standfast_core::input::Input;
 use std::future::Future;
@@ -20,6 +21,9 @@ pub trait Host: 'static {
     fn receive(&mut self, ticket: Ticket, on: Interface, at: IpAddr, open: bool);
     /// Owns or gives up an address; answered by `Input::Done`.
     fn address(&mut self, request: AddressRequest);
+    /// Adds or removes a route, a rule or a static address; answered by `Input::Done`, an addition of what is there by
+    /// `EEXIST`.
+    fn item(&mut self, ticket: Ticket, item: &Item, own: bool);
     /// Sends one gratuitous ARP request or unsolicited neighbour advertisement.
     fn announce(&mut self, on: Interface, address: IpAddr);
     /// Opens or closes the sockets of a BFD session; answered by `Input::Done`.

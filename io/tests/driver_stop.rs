@@ -5,6 +5,7 @@ mod support;
 
 use standfast_core::action::{Action, BfdPath};
 use standfast_core::balance::view::PoolView;
+use standfast_core::config::item::Item;
 use standfast_core::config::load::{Language, Options, load};
 use standfast_core::config::model::{Command, Config, FrontendConfig};
 use standfast_core::config::source::MemorySource;
@@ -58,6 +59,9 @@ impl Host for OneLink {
     }
     fn address(&mut self, request: AddressRequest) {
         self.0.push_back(Input::Done { ticket: request.ticket, result: Ok(()) });
+    }
+    fn item(&mut self, ticket: Ticket, _: &Item, _: bool) {
+        self.0.push_back(Input::Done { ticket, result: Ok(()) });
     }
     fn announce(&mut self, _: Interface, _: IpAddr) {}
     fn session(&mut self, ticket: Ticket, _: BfdId, _: Option<BfdPath>) {

@@ -10,6 +10,7 @@ pub mod codes;
 pub mod diff;
 pub mod finding;
 pub mod haproxy;
+pub mod item;
 pub mod keepalived;
 pub mod lint;
 pub mod load;

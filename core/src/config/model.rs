@@ -4,6 +4,7 @@
 
 pub use super::algorithm::{Algorithm, HashType};
 pub use super::bfd::{BfdConfig, BfdTiming};
+use super::item::{Item, StaticItem};
 use super::names::Names;
 pub use super::node::{AnnounceGap, Debounce, GapGroup, LinksConfig, NodeConfig, StartDelay};
 pub use super::notify::{Command, Deleted, NotifyConfig, Pipe};
@@ -37,6 +38,9 @@ pub struct Config {
     pub frontends: BTreeMap<FrontendId, Arc<FrontendConfig>>,
     /// Pools.
     pub pools: BTreeMap<PoolId, Arc<PoolConfig>>,
+    /// Addresses, routes and rules that are there as long as the daemon runs.
+    #[serde(default)]
+    pub items: Vec<StaticItem>,
     /// Ids given so far.
     pub names: Names,
 }
@@ -65,6 +69,9 @@ pub struct InstanceConfig {
     pub transport: TransportConfig,
     /// Its addresses, advertised ones first, in the file's order.
     pub addresses: Vec<VirtualAddress>,
+    /// Its routes, then its rules (`virtual_routes`, `virtual_rules`), in the file's order.
+    #[serde(default)]
+    pub items: Vec<Arc<Item>>,
     /// Password, if any.
     pub authentication: Authentication,
     /// How it tells the neighbours.
@@ -191,7 +198,7 @@ pub struct Peer {
 }
 
 /// One virtual address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct VirtualAddress {
     /// Address and prefix length.
     pub address: IpNet,

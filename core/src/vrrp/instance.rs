@@ -266,21 +266,28 @@ impl Instance {
         world.node.lease.then(|| lease::lease_for(&self.config))
     }
 
-    /// Asks for every address, and keeps its lease running.
+    /// It is entitled to its addresses.
+    pub(super) fn holds_addresses(&self) -> bool {
+        self.role == Role::Master || self.standing.leaving.as_ref().is_some_and(Leaving::holds)
+    }
+
+    /// Asks for every address, and keeps its lease running; then for the routes and rules.
     pub(super) fn own_all(&mut self, desk: &mut Desk<'_, '_>) {
         let (id, lease) = (self.id(), self.lease(desk.world));
         for hold in &mut self.holds {
             hold.own(desk, id, lease);
         }
+        desk.install(Some(id));
         self.arm_lease(desk);
         self.arm_retry(desk);
     }
 
-    /// Gives up every address.
+    /// Gives up every address, and before them the rules and routes.
     pub(super) fn give_up_all(&mut self, desk: &mut Desk<'_, '_>) {
         let id = self.id();
         self.disarm(desk, RouterTimer::Lease);
         self.clock.lease_due = false;
+        desk.release(Some(id));
         // In reverse, so that a secondary address goes before its primary takes it along.
         for hold in self.holds.iter_mut().rev() {
             hold.give_up(desk, id);

@@ -22,7 +22,7 @@ pub const HANDOVER_GRACE: Duration = Duration::from_millis(30);
 /// The longest wait for a peer.
 pub const LEAVE_AT_MOST: Duration = Duration::from_secs(1);
 /// The longest wait for the kernel to have removed the addresses.
-const REMOVE_AT_MOST: Duration = Duration::from_millis(500);
+pub(super) const REMOVE_AT_MOST: Duration = Duration::from_millis(500);
 
 /// A clean departure that is under way.
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ impl Instance {
             let slowest = election::skew(self.config.router.version, 1, self.config.election.interval);
             let at = desk.now() + (slowest + HANDOVER_GRACE).min(LEAVE_AT_MOST);
             self.arm(desk, RouterTimer::Leave, at);
-        } else if self.holds.iter().any(super::address::Hold::is_asked) {
+        } else if self.waits_for_kernel(desk) {
             self.standing.leaving = Some(Leaving { stage: Stage::Removing, stops });
             let at = desk.now() + REMOVE_AT_MOST;
             self.arm(desk, RouterTimer::Leave, at);
@@ -120,9 +120,14 @@ impl Instance {
     /// The last answer may have come.
     pub(super) fn leave_if_done(&mut self, desk: &mut Desk<'_, '_>) {
         let removing = self.standing.leaving.as_ref().is_some_and(|leaving| leaving.stage == Stage::Removing);
-        if removing && !self.holds.iter().any(super::address::Hold::is_asked) {
+        if removing && !self.waits_for_kernel(desk) {
             self.finish_leaving(desk);
         }
+    }
+
+    /// An answer about an address, a route or a rule is outstanding.
+    fn waits_for_kernel(&self, desk: &Desk<'_, '_>) -> bool {
+        self.holds.iter().any(super::address::Hold::is_asked) || desk.items.is_asked(Some(self.id()))
     }
 
     /// Breaks off: the addresses go now.

@@ -119,7 +119,7 @@ impl Links {
                 Change::default()
             }
             KernelNotice::ResyncEnd => self.end_dump(),
-            KernelNotice::Unsent { .. } => Change::default(),
+            KernelNotice::ItemsTouched | KernelNotice::Unsent { .. } => Change::default(),
         }
     }
 

@@ -8,10 +8,12 @@
 mod address;
 mod advert;
 mod announce;
+mod burst;
 mod debounce;
 pub mod election;
 mod group;
 mod instance;
+mod items;
 mod lease;
 mod leave;
 mod links;
@@ -49,6 +51,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use group::Group;
 use instance::Instance;
+use items::Items;
 use reception::Receptions;
 use serde::{Deserialize, Serialize};
 use stray::Strays;
@@ -71,6 +74,7 @@ pub struct Routers {
     /// Interfaces on which sending fails, and was told of.
     unsent: BTreeMap<Interface, Errno>,
     leftovers: Leftovers,
+    items: Items,
     strays: Strays,
     last_input: Time,
     stage: Stage,
@@ -83,6 +87,8 @@ struct Stage {
     started: bool,
     /// A clean stop was ordered.
     stopping: bool,
+    /// Until when the removal of static items is waited for.
+    last_wait: Option<Time>,
     /// Everything has been given up, and that was told.
     left: bool,
 }
@@ -94,7 +100,7 @@ impl Routers {
         world.configure(config);
         let instance =
             |config: &alloc::sync::Arc<_>| Instance::new(alloc::sync::Arc::clone(config), Time::ZERO);
-        Routers {
+        let mut routers = Routers {
             instances: config.instances.iter().map(|(id, config)| (*id, instance(config))).collect(),
             groups: reload::groups(config, &BTreeMap::new()),
             world,
@@ -103,10 +109,13 @@ impl Routers {
             receptions: Receptions::default(),
             unsent: BTreeMap::new(),
             leftovers: Leftovers::new(),
+            items: Items::default(),
             strays: Strays::default(),
             last_input: Time::ZERO,
             stage: Stage::default(),
-        }
+        };
+        routers.list_items(config);
+        routers
     }
 
     /// A packet of IP protocol 112.
@@ -146,6 +155,10 @@ impl Routers {
             self.on_unsent(cx, *on, *errno);
             return;
         }
+        if matches!(notice, KernelNotice::ItemsTouched) {
+            self.on_items_touched(cx);
+            return;
+        }
         let usable =
             |routers: &Routers, on: Interface| routers.world.links.link(on).map(|l| l.up && l.running);
         let before = match notice {
@@ -155,6 +168,7 @@ impl Routers {
             | KernelNotice::AddressGone { .. }
             | KernelNotice::ResyncBegin
             | KernelNotice::ResyncEnd
+            | KernelNotice::ItemsTouched
             | KernelNotice::Unsent { .. } => None,
         };
         let change = self.world.links.learn(cx.now, notice);
@@ -179,6 +193,7 @@ impl Routers {
         }
         for (on, address) in &change.gone {
             self.on_address_gone(cx, *on, *address);
+            self.on_static_address_gone(cx, *on, *address);
         }
         if change.relevant {
             self.settle(cx);
@@ -244,6 +259,7 @@ impl Routers {
             }
             Asked::Receive(on, at) => self.on_received(cx, on, at, ticket, result),
             Asked::Leftover(on, address) => self.on_leftover_done(cx, (on, address), ticket, result),
+            Asked::Item(owner) => self.on_item_done(cx, owner, ticket, result),
             Asked::Script => {}
         }
         true
@@ -377,6 +393,9 @@ impl Routers {
     fn leave_if_all_left(&mut self, cx: &mut Context<'_>) {
         let all = self.instances.values().all(|instance| instance.standing.leaving.is_none());
         if self.stage.stopping && all && !self.stage.left {
+            if !self.has_released_static(cx) {
+                return;
+            }
             self.stage.left = true;
             self.close_receptions(cx);
             cx.out.signal(Signal::Left);
@@ -438,7 +457,8 @@ impl Routers {
     }
 
     fn desk<'d, 'c>(&'d mut self, cx: &'d mut Context<'c>) -> Desk<'d, 'c> {
-        Desk { cx, world: &self.world, tickets: &mut self.tickets, pace: &mut self.pace }
+        let Routers { world, tickets, pace, items, .. } = self;
+        Desk { cx, world, tickets, pace, items }
     }
 
     fn at_desk<R>(
@@ -447,15 +467,15 @@ impl Routers {
         id: InstanceId,
         act: impl FnOnce(&mut Instance, &mut Desk<'_, '_>) -> R,
     ) -> Option<R> {
-        let Routers { instances, world, tickets, pace, .. } = self;
+        let Routers { instances, world, tickets, pace, items, .. } = self;
         let instance = instances.get_mut(&id)?;
-        Some(act(instance, &mut Desk { cx, world, tickets, pace }))
+        Some(act(instance, &mut Desk { cx, world, tickets, pace, items }))
     }
 
     fn everyone(&mut self, cx: &mut Context<'_>, mut act: impl FnMut(&mut Instance, &mut Desk<'_, '_>)) {
-        let Routers { instances, world, tickets, pace, .. } = self;
+        let Routers { instances, world, tickets, pace, items, .. } = self;
         for instance in instances.values_mut() {
-            act(instance, &mut Desk { cx, world, tickets, pace });
+            act(instance, &mut Desk { cx, world, tickets, pace, items });
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Fault {
     SourceGone(IpAddr),
     /// The kernel refuses reception: the silence would prove nothing.
     Deaf(Arc<str>),
+    /// A static item that it follows cannot be there; in words.
+    Item(String),
     /// Unicast, and nobody to talk to (`unicast_fault_no_peer`).
     NoPeer,
     /// A tracked check or BFD session without weight has failed, or a tracked file asks for it; in words.
@@ -45,8 +47,8 @@ impl Fault {
             Fault::NoSource(name) => format!("no source address on {name}"),
             Fault::SourceGone(source) => format!("source address {source} is gone"),
             Fault::Deaf(name) => format!("cannot receive advertisements on {name}"),
+            Fault::Check(failure) | Fault::Item(failure) => failure.clone(),
             Fault::NoPeer => String::from("there is no unicast peer"),
-            Fault::Check(failure) => failure.clone(),
         }
     }
 }
@@ -93,6 +95,9 @@ pub(super) fn faults(world: &World, config: &InstanceConfig) -> BTreeSet<Fault> 
         }
         (Some(_), _) => {}
     }
+    faults.extend(
+        world.missing.iter().filter(|(id, _)| *id == config.id).map(|(_, what)| Fault::Item(what.clone())),
+    );
     if matches!(&config.transport.to, Destination::Unicast(peers) if peers.is_empty()) {
         faults.insert(Fault::NoPeer);
     }

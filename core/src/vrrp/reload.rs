@@ -46,6 +46,7 @@ impl Routers {
         self.rename(cx, config, &renamed);
         let had_lease = self.world.node.lease;
         self.world.configure(config);
+        self.list_items(config);
         self.groups = groups(config, &self.groups);
         for (id, new) in &config.instances {
             match self.instances.get(id).map(|old| old.config == *new) {
@@ -65,6 +66,7 @@ impl Routers {
             }
         }
         self.adopt(cx, orphans);
+        self.change_items(cx);
         self.debounce(cx);
         if self.stage.started {
             self.settle(cx);
@@ -96,7 +98,8 @@ impl Routers {
                 | TimerKey::Listen(_)
                 | TimerKey::Bfd(..)
                 | TimerKey::Leftover
-                | TimerKey::Debounce => key,
+                | TimerKey::Debounce
+                | TimerKey::Items => key,
             });
         }
     }
@@ -191,8 +194,7 @@ impl Instance {
 
     fn change_addresses(&mut self, desk: &mut Desk<'_, '_>) -> Vec<Orphan> {
         let (id, lease) = (self.id(), self.lease(desk.world));
-        let master = self.role == Role::Master;
-        let holds_still = master || self.standing.leaving.as_ref().is_some_and(super::leave::Leaving::holds);
+        let holds_still = self.holds_addresses();
         let mut old = core::mem::take(&mut self.holds);
         for spec in &self.config.addresses {
             let mut hold = match old.iter().position(|hold| hold.is(spec)) {

@@ -33,6 +33,7 @@ impl Routers {
             instance.assess(desk);
         });
         self.sweep(cx);
+        self.sweep_all_items(cx);
         self.settle(cx);
     }
 

@@ -58,7 +58,7 @@ impl Routers {
                     cx.out.tell(Event::Leftover { on, address, adopted });
                     self.at_desk(cx, id, |instance, desk| instance.sweep(desk, address, &name, adopted));
                 }
-                None if marked => {
+                None if marked && !self.items.has_address(&name, address) => {
                     cx.out.tell(Event::Leftover { on, address, adopted: false });
                     self.remove_leftover(cx, on, address, 0);
                 }
@@ -90,7 +90,7 @@ impl Routers {
     }
 
     /// It becomes master within this very input.
-    fn starts_at_once(&self, now: Time, id: InstanceId) -> bool {
+    pub(super) fn starts_at_once(&self, now: Time, id: InstanceId) -> bool {
         self.world.quiet_until <= now
             && self.together(id).iter().filter_map(|member| self.instances.get(member)).all(|member| {
                 member.starts_as_master() && member.standing.faults.is_empty() && !member.standing.held

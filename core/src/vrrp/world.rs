@@ -3,8 +3,10 @@
 //! input being handled.
 
 use super::debounce::Debounced;
+use super::items::{Items, Owner};
 use super::links::Links;
 use crate::action::Action;
+use crate::config::item::Item;
 use crate::config::model::{
     CheckConfig, Command, Config, Destination, Family, InstanceConfig, NodeConfig, Probe,
 };
@@ -35,6 +37,8 @@ pub(super) enum Asked {
     Receive(Interface, IpAddr),
     /// The removal of what a killed run left behind.
     Leftover(Interface, IpNet),
+    /// A route, rule or static address.
+    Item(Owner),
     /// A notify script; nothing depends on it.
     Script,
 }
@@ -57,6 +61,10 @@ pub(super) struct World {
     pub(super) vips: BTreeSet<IpAddr>,
     /// Before this time no deadline ends and no advertisement is heard (`vrrp_startup_delay`).
     pub(super) quiet_until: Time,
+    /// Who follows which static item (`track_group`).
+    pub(super) followers: Vec<(Arc<Item>, InstanceId)>,
+    /// Static items that cannot be there, in words, by who follows them.
+    pub(super) missing: BTreeSet<(InstanceId, String)>,
     /// Receptions the kernel refused, and when they are tried again; who depends on one must not believe the silence.
     pub(super) deaf: BTreeMap<(Interface, IpAddr), Time>,
 }
@@ -240,6 +248,7 @@ pub(super) struct Desk<'d, 'c> {
     pub(super) world: &'d World,
     pub(super) tickets: &'d mut Tickets,
     pub(super) pace: &'d mut Pace,
+    pub(super) items: &'d mut Items,
 }
 
 impl Desk<'_, '_> {

@@ -130,6 +130,7 @@ impl Flight {
             self.writer.action(&action).expect("actions can be encoded");
             match &action {
                 Action::Address { ticket, .. }
+                | Action::Item { ticket, .. }
                 | Action::Receive { ticket, .. }
                 | Action::Listen { ticket, .. } => {
                     answers.push(Input::Done { ticket: *ticket, result: Ok(()) });

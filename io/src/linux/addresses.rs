@@ -1,4 +1,4 @@
-//! Adds, renews and deletes addresses: one thread, one routing socket, one request at a time, in order.
+//! Adds, renews and deletes addresses, routes and rules: one thread, one routing socket, one request at a time, in order.
 //!
 //! The kernel carries a request out while it is being sent, and may wait for its big routing lock in there (busy
 //! container hosts); on a thread of its own that delays no advertisement. Decides only what is success (an address
@@ -18,6 +18,8 @@ use tokio::sync::mpsc::Sender;
 
 /// Requests that may wait; one more is answered with `ENOBUFS` at once.
 pub(super) const MAX_WAITING: usize = 4096;
+/// Where a netlink header has its sequence number.
+const SEQUENCE: std::ops::Range<usize> = 8..12;
 const ANSWER: usize = 8 * 1024;
 /// An interface index that cannot exist, for a request that can have no effect.
 const NO_INTERFACE: u32 = i32::MAX as u32;
@@ -30,9 +32,16 @@ pub(super) struct Addresses {
 
 #[derive(Debug)]
 struct Waiting {
-    request: AddressRequest,
+    what: What,
     /// Boot time at which it was asked for.
     since: Duration,
+}
+
+#[derive(Debug)]
+enum What {
+    Address(AddressRequest),
+    /// A whole message but for its sequence number.
+    Item(Ticket, Vec<u8>),
 }
 
 impl Addresses {
@@ -49,7 +58,16 @@ impl Addresses {
 
     /// Puts a request in line; its answer comes through the channel, or at once as an error.
     pub(super) fn request(&self, request: AddressRequest) -> Result<(), Errno> {
-        let waiting = Waiting { request, since: sys::boot_time() };
+        self.put(What::Address(request))
+    }
+
+    /// The same for a route, a rule or a static address.
+    pub(super) fn item(&self, ticket: Ticket, message: Vec<u8>) -> Result<(), Errno> {
+        self.put(What::Item(ticket, message))
+    }
+
+    fn put(&self, what: What) -> Result<(), Errno> {
+        let waiting = Waiting { what, since: sys::boot_time() };
         self.line.try_send(waiting).map_err(|_| Errno(libc::ENOBUFS))
     }
 }
@@ -57,12 +75,14 @@ impl Addresses {
 fn serve(kernel: &mut Kernel, line: &Receiver<Waiting>, to: &Sender<Input<'static>>) {
     for waiting in line {
         let late = sys::boot_time().saturating_sub(waiting.since);
-        let result = if outlived(&waiting.request, late) {
-            Err(Errno(libc::ECANCELED))
-        } else {
-            kernel.carry_out(&waiting.request)
+        let (ticket, result) = match waiting.what {
+            What::Address(request) if outlived(&request, late) => {
+                (request.ticket, Err(Errno(libc::ECANCELED)))
+            }
+            What::Address(request) => (request.ticket, kernel.carry_out(&request)),
+            What::Item(ticket, message) => (ticket, kernel.converse(message)),
         };
-        if to.blocking_send(done(waiting.request.ticket, result)).is_err() {
+        if to.blocking_send(done(ticket, result)).is_err() {
             return;
         }
     }
@@ -116,8 +136,13 @@ impl Kernel {
     }
 
     fn ask(&mut self, request: &AddressRequest) -> Result<(), Errno> {
+        self.converse(messages::address(request, 0))
+    }
+
+    /// Sends a message under a sequence number of its own, and takes its answer.
+    fn converse(&mut self, mut bytes: Vec<u8>) -> Result<(), Errno> {
         self.sequence = self.sequence.wrapping_add(1);
-        let bytes = messages::address(request, self.sequence);
+        bytes[SEQUENCE].copy_from_slice(&self.sequence.to_ne_bytes());
         self.socket.send_to(&bytes, &SocketAddr::new(0, 0), 0).map_err(|error| errno(&error))?;
         loop {
             self.buffer.clear();

@@ -29,6 +29,7 @@ const NLM_F_DUMP_INTR: u16 = 0x10;
 const HEADER_LEN: usize = 16;
 const LINK_HEADER_LEN: usize = 16;
 const ADDRESS_HEADER_LEN: usize = 8;
+const RULE_HEADER_LEN: usize = 12;
 
 /// One message from the kernel.
 #[derive(Debug, PartialEq, Eq)]
@@ -151,6 +152,27 @@ pub(super) fn parse(mut datagram: &[u8]) -> Vec<Received> {
         datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or(&[]);
     }
     found
+}
+
+/// Whether a datagram tells of the removal of a route or rule with the protocol number of a VRRP daemon.
+pub(super) fn removes_marked(mut datagram: &[u8]) -> bool {
+    const FRA_PROTOCOL: u16 = 21; // linux/fib_rules.h; libc lacks it
+    while let Ok(buffer) = NetlinkBuffer::new_checked(datagram) {
+        let length = buffer.length() as usize;
+        let body = datagram.get(HEADER_LEN..length).unwrap_or(&[]);
+        let marked = match buffer.message_type() {
+            libc::RTM_DELROUTE => body.get(5) == Some(&ADDRESS_PROTOCOL),
+            libc::RTM_DELRULE => NlasIterator::new(body.get(RULE_HEADER_LEN..).unwrap_or(&[]))
+                .map_while(Result::ok)
+                .any(|attribute| attribute.kind() == FRA_PROTOCOL && attribute.value() == [ADDRESS_PROTOCOL]),
+            _ => false,
+        };
+        if marked {
+            return true;
+        }
+        datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or(&[]);
+    }
+    false
 }
 
 fn message(kind: u16, body: &[u8]) -> Option<Message> {

@@ -8,6 +8,7 @@
 mod accounts;
 mod addresses;
 mod bfd_socket;
+mod items;
 mod messages;
 mod neighbours;
 mod netlink;
@@ -29,6 +30,7 @@ pub use receivers::MAX_RECEIVERS;
 use receivers::Receivers;
 use socket2::Socket;
 use standfast_core::action::BfdPath;
+use standfast_core::config::item::Item;
 use standfast_core::id::{BfdId, Interface, Ticket};
 use standfast_core::input::{Errno, Input, KernelNotice, Link};
 use std::collections::btree_map::Entry;
@@ -95,6 +97,8 @@ pub struct LinuxHost {
     sessions: Sessions,
     addresses: Addresses,
     monitor: JoinHandle<()>,
+    /// Watches routes and rules, once there are any of ours.
+    item_monitor: Option<JoinHandle<()>>,
     /// Failures told and not yet followed by a success.
     failing: BTreeSet<(Interface, Errno)>,
 }
@@ -102,6 +106,9 @@ pub struct LinuxHost {
 impl Drop for LinuxHost {
     fn drop(&mut self) {
         self.monitor.abort();
+        if let Some(monitor) = &self.item_monitor {
+            monitor.abort();
+        }
     }
 }
 
@@ -130,8 +137,19 @@ impl LinuxHost {
             sessions: Sessions::default(),
             addresses,
             monitor: tokio::spawn(monitor.run()),
+            item_monitor: None,
             failing: BTreeSet::new(),
         })
+    }
+
+    /// Hosts with whole routing tables of the internet have more notices than one should read for nothing, so routes
+    /// are watched only where there are some of ours. Without the watcher they are still looked at each second.
+    fn monitor_items(&mut self) {
+        if self.item_monitor.is_none()
+            && let Ok(watcher) = netlink::ItemMonitor::new(self.to.clone())
+        {
+            self.item_monitor = Some(tokio::spawn(watcher.run()));
+        }
     }
 
     fn open(&mut self, on: Interface, at: IpAddr) -> Result<(), Errno> {
@@ -193,9 +211,10 @@ impl LinuxHost {
                 gone.into_iter().for_each(|on| self.forget(on));
                 true
             }
-            KernelNotice::Address { .. } | KernelNotice::AddressGone { .. } | KernelNotice::Unsent { .. } => {
-                true
-            }
+            KernelNotice::Address { .. }
+            | KernelNotice::AddressGone { .. }
+            | KernelNotice::ItemsTouched
+            | KernelNotice::Unsent { .. } => true,
         }
     }
 
@@ -227,6 +246,15 @@ impl Host for LinuxHost {
     fn address(&mut self, request: AddressRequest) {
         let ticket = request.ticket;
         if let Err(errno) = self.addresses.request(request) {
+            self.ready.push_back(done(ticket, Err(errno)));
+        }
+    }
+
+    fn item(&mut self, ticket: Ticket, item: &Item, own: bool) {
+        self.monitor_items();
+        let lookup = |name: &str| self.links.values().find(|link| *link.name == *name).map(|l| l.interface);
+        let asked = items::request(ticket, item, own, &lookup);
+        if let Err(errno) = asked.and_then(|message| self.addresses.item(ticket, message)) {
             self.ready.push_back(done(ticket, Err(errno)));
         }
     }

@@ -1,4 +1,4 @@
-//! Watches links and addresses: one subscribed routing socket, a full dump at the start and after every overrun.
+//! Watches links and addresses, and the removal of our routes and rules: one subscribed routing socket, a full dump at the start and after every overrun.
 //!
 //! Decides nothing of what the notices mean. Subscription comes before the dump and both share one socket, so that
 //! their order is the kernel's. A dump that the kernel calls interrupted, or during which notices were lost, is
@@ -135,5 +135,47 @@ impl Monitor {
 
     async fn tell(&self, notice: KernelNotice) -> bool {
         self.to.send(Input::Kernel(notice)).await.is_ok()
+    }
+}
+
+/// The watcher of routes and rules. It only says that something of ours was removed: the core looks what.
+#[derive(Debug)]
+pub(super) struct ItemMonitor {
+    socket: AsyncFd<Socket>,
+    to: Sender<Input<'static>>,
+}
+
+impl ItemMonitor {
+    /// Subscribes.
+    pub(super) fn new(to: Sender<Input<'static>>) -> io::Result<ItemMonitor> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        let _ = socket.set_rx_buf_sz(SOCKET_BUFFER);
+        let groups = [
+            libc::RTNLGRP_IPV4_ROUTE,
+            libc::RTNLGRP_IPV6_ROUTE,
+            libc::RTNLGRP_IPV4_RULE,
+            libc::RTNLGRP_IPV6_RULE,
+        ];
+        let groups = groups.iter().fold(0, |mask, group| mask | 1 << (group - 1));
+        socket.bind(&SocketAddr::new(0, groups))?;
+        socket.set_non_blocking(true)?;
+        Ok(ItemMonitor { socket: sys::watch(socket)?, to })
+    }
+
+    /// Reports until nobody listens any more. Lost notices count as one of ours.
+    pub(super) async fn run(self) {
+        let mut buffer = Vec::with_capacity(DATAGRAM);
+        loop {
+            let Ok(mut ready) = self.socket.readable().await else { return };
+            buffer.clear();
+            let touched = match ready.try_io(|socket| socket.get_ref().recv(&mut buffer, 0)) {
+                Err(_) => continue,
+                Ok(Ok(_)) => messages::removes_marked(&buffer),
+                Ok(Err(error)) => error.raw_os_error() == Some(libc::ENOBUFS),
+            };
+            if touched && self.to.send(Input::Kernel(KernelNotice::ItemsTouched)).await.is_err() {
+                return;
+            }
+        }
     }
 }

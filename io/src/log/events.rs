@@ -67,6 +67,7 @@ fn folds(event: &Event, level: u8) -> bool {
         | Event::Priority { .. }
         | Event::Address { .. }
         | Event::AddressLost { .. }
+        | Event::Item { .. }
         | Event::Leftover { .. }
         | Event::Link { .. }
         | Event::Verdict { .. }

@@ -3,8 +3,9 @@
 //! Decides nothing about where lines go. Lines keep keepalived's familiar beginnings, since people's alerts match on
 //! them; then come the state before, why, and for how long nothing was heard.
 
+use standfast_core::config::item::Item;
 use standfast_core::config::model::Config;
-use standfast_core::event::{Event, PacketError, Role, ServerState, Why};
+use standfast_core::event::{Event, ItemNews, PacketError, Role, ServerState, Why};
 use standfast_core::id::PoolId;
 use standfast_core::input::{CheckCode, Errno, Outcome};
 use standfast_core::wire::bfd::{Diagnostic, State};
@@ -56,6 +57,7 @@ pub fn human(event: &Event) -> (u8, String) {
         Event::AddressLost { name, address, then, .. } => {
             (ERROR, format!("({name}) Somebody else removed address {address}: {then}"))
         }
+        Event::Item { name, item, news } => self::item(name, item, *news),
         Event::Leftover { address, adopted, on } => {
             let then = if *adopted { "kept" } else { "removed" };
             (NOTICE, format!("Address {address} on {on} is left over from an earlier run: {then}"))
@@ -107,6 +109,16 @@ fn session(name: &str, to: State, neighbor: IpAddr, why: Diagnostic) -> (u8, Str
         State::Up | State::Init => (NOTICE, format!("{entering} (neighbour {neighbor})")),
         State::Down | State::AdminDown => {
             (WARNING, format!("{entering} (neighbour {neighbor}, {})", why.as_str()))
+        }
+    }
+}
+
+fn item(name: &str, item: &Item, news: ItemNews) -> (u8, String) {
+    match news {
+        ItemNews::Added => (INFO, format!("({name}) Added: {item}")),
+        ItemNews::Removed => (INFO, format!("({name}) Removed: {item}")),
+        ItemNews::Restored => {
+            (ERROR, format!("({name}) Somebody else removed {item}: it is put back, each time it happens"))
         }
     }
 }
@@ -305,6 +317,7 @@ pub fn haproxy_lines(config: &Config, event: &Event) -> Option<(PoolId, u8, Stri
         | Event::Odd { .. }
         | Event::Address { .. }
         | Event::AddressLost { .. }
+        | Event::Item { .. }
         | Event::Leftover { .. }
         | Event::Refused { .. }
         | Event::Link { .. }

@@ -6,11 +6,12 @@
 //! only a second later, so that addresses that are not renewed together may outlive theirs by another second.
 
 use ipnet::IpNet;
+use standfast_core::config::item::Item;
 use standfast_core::id::{Interface, Ticket};
 use standfast_core::input::{Errno, KernelNotice, Link};
 use standfast_core::rng::Rng;
 use standfast_core::time::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +83,8 @@ pub struct Kernel {
     pub mood: Mood,
     /// Its random stream.
     pub rng: Rng,
+    /// Routes, rules and static addresses that were added.
+    items: BTreeSet<Item>,
     busy_until: Time,
     renewals: u64,
 }
@@ -92,7 +95,15 @@ impl Kernel {
     pub fn new(links: BTreeMap<Interface, LinkState>, addresses: &[(Interface, IpNet)], rng: Rng) -> Kernel {
         let own = Held { marked: false, ends: None, renewal: 0 };
         let addresses = addresses.iter().map(|at| (*at, own)).collect();
-        Kernel { links, addresses, mood: Mood::default(), rng, busy_until: Time::ZERO, renewals: 0 }
+        Kernel {
+            links,
+            addresses,
+            mood: Mood::default(),
+            rng,
+            items: BTreeSet::new(),
+            busy_until: Time::ZERO,
+            renewals: 0,
+        }
     }
 
     /// When a request made at `now` is carried out: in order, after at most `apply`, or 20 times that when slow.
@@ -129,6 +140,34 @@ impl Kernel {
         (Ok(()), Some(KernelNotice::Address { on, address, marked: true, tentative: false }))
     }
 
+    /// It has this route, rule or static address.
+    #[must_use]
+    pub fn has(&self, item: &Item) -> bool {
+        self.items.contains(item)
+    }
+
+    /// Adds or removes a route, a rule or a static address, in an instant.
+    ///
+    /// # Errors
+    /// `EEXIST` for what is there, `ESRCH` for what is not, or what the kernel refuses everything with.
+    pub fn item(&mut self, item: &Item, own: bool) -> Result<(), Errno> {
+        if let Some(errno) = self.mood.refuses.last() {
+            return Err(*errno);
+        }
+        match (own, self.items.contains(item)) {
+            (true, true) => Err(Errno::EEXIST),
+            (false, false) => Err(Errno::ESRCH),
+            (true, false) => {
+                self.items.insert(item.clone());
+                Ok(())
+            }
+            (false, true) => {
+                self.items.remove(item);
+                Ok(())
+            }
+        }
+    }
+
     /// Takes `address` away: an operator, or the end of a lifetime.
     pub fn take_away(&mut self, on: Interface, address: IpNet) -> Option<KernelNotice> {
         self.addresses.remove(&(on, address)).map(|_| KernelNotice::AddressGone { on, address })
@@ -137,6 +176,7 @@ impl Kernel {
     /// Loses everything that a power loss loses.
     pub fn power_loss(&mut self) {
         self.addresses.retain(|_, held| !held.marked);
+        self.items.clear();
         self.mood = Mood::default();
     }
 

@@ -86,6 +86,7 @@ impl World {
                 }
                 other @ (Action::Receive { .. }
                 | Action::Address { .. }
+                | Action::Item { .. }
                 | Action::Announce { .. }
                 | Action::Bfd { .. }
                 | Action::BfdSend { .. }
@@ -116,6 +117,10 @@ impl World {
                 let lease = lease.map_or(0, |lease| lease.as_secs());
                 hash.numbers([4, ticket.0, on.0.into(), (*own).into(), lease, address.prefix_len().into()]);
                 hash.address(address.addr());
+            }
+            Action::Item { ticket, item, own } => {
+                hash.numbers([13, ticket.0, (*own).into()]);
+                hash.debug(item);
             }
             Action::Announce { on, address } => {
                 hash.numbers([5, on.0.into()]);
@@ -173,6 +178,10 @@ impl World {
                 let at = self.hosts[host].kernel.turn(self.now, self.setting.apply);
                 let generation = self.hosts[host].generation;
                 self.queue.push(at, Event::Apply { host, generation, request });
+            }
+            Action::Item { ticket, item, own } => {
+                let result = self.hosts[host].kernel.item(&item, own);
+                self.done(host, ticket, result);
             }
             Action::Announce { on, address } => {
                 let on = self.hosts[host].machine.segment(on);

@@ -6,6 +6,7 @@
 pub use super::tweak::{RouterKey, Tweak, routers};
 use ipnet::IpNet;
 use standfast_core::action::AddressOptions;
+use standfast_core::config::item::{Item, Route};
 use standfast_core::config::model::{
     AnnounceConfig, Authentication, Bind, CheckConfig, Command, Config, Counter, Destination, ElectionConfig,
     Family, FrontendConfig, GroupConfig, InstanceConfig, NotifyConfig, OldChecksum, Peer, PoolConfig, Probe,
@@ -445,6 +446,7 @@ impl RouterShape {
                 extra: Duration::ZERO,
             },
             trackers: [link].into_iter().chain(trackers).collect(),
+            items: routing(nth),
             notify: NotifyConfig::default(),
         }
     }
@@ -468,6 +470,13 @@ fn group(family: Family) -> IpAddr {
         Family::V4 => IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18)),
         Family::V6 => IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12)),
     }
+}
+
+/// A route that moves with the addresses of the `nth` virtual router.
+fn routing(nth: usize) -> Vec<Arc<Item>> {
+    let line = format!("blackhole 203.0.113.{}/32", nth % 256);
+    let words: Vec<&str> = line.split(' ').collect();
+    Route::read(&words).map(|route| Arc::new(Item::Route(route))).into_iter().collect()
 }
 
 /// An address as `virtual_ipaddress` lists it.

@@ -8,6 +8,7 @@ use super::board::Shared;
 use super::clock;
 use crate::des::kernel::Request;
 use standfast_core::action::BfdPath;
+use standfast_core::config::item::Item;
 use standfast_core::id::{BfdId, Interface, Ticket};
 use standfast_core::input::{Errno, Input, KernelNotice};
 use standfast_core::time::Time;
@@ -262,6 +263,11 @@ impl Host for TurmoilHost {
         let at = self.board.borrow_mut().nodes[self.nth].kernel.turn(clock::now(), APPLY);
         self.asked += 1;
         self.pending.insert((at, self.asked), request);
+    }
+
+    fn item(&mut self, ticket: Ticket, item: &Item, own: bool) {
+        let result = self.board.borrow_mut().nodes[self.nth].kernel.item(item, own);
+        self.tell(Input::Done { ticket, result });
     }
 
     fn announce(&mut self, _on: Interface, address: IpAddr) {

@@ -26,6 +26,8 @@ pub(super) struct AddressDraft {
     pub(super) tracked: bool,
     pub(super) how: AddressOptions,
     pub(super) at: Word,
+    /// `track_group`, of static addresses.
+    pub(super) group: Option<Word>,
 }
 
 /// Reads the lines of a block.
@@ -52,7 +54,8 @@ fn one(desk: &mut Desk<'_>, line: &Statement) -> Option<AddressDraft> {
     // keepalived's default for a host address: deprecated, so that it is never chosen as a source.
     let deprecated = matches!(address, IpNet::V6(net) if net.prefix_len() == 128);
     let how = AddressOptions { deprecated, ..AddressOptions::default() };
-    let mut draft = AddressDraft { address, interface: None, tracked: true, how, at: at.clone() };
+    let mut draft =
+        AddressDraft { address, interface: None, tracked: true, how, at: at.clone(), group: None };
     let mut words = line.words.iter().skip(1);
     while let Some(word) = words.next() {
         option(desk, &mut draft, word, &mut words)?;
@@ -124,6 +127,7 @@ fn option<'w>(
             let word = value(desk)?;
             broadcast(desk, draft, word);
         }
+        "track_group" => draft.group = Some(value(desk)?.clone()),
         "-nodad" => draft.how.dad = true,
         "no_track" => draft.tracked = false,
         "preferred_lft" => {

@@ -42,6 +42,7 @@ pub(super) fn instance(desk: &mut Desk<'_>, id: InstanceId, draft: &InstanceDraf
         id,
         name: Arc::from(draft.name.text.as_str()),
         addresses: held(&addresses, &router.interface),
+        items: super::item::held(&draft.held.routes, &draft.held.rules),
         router,
         election,
         transport,
@@ -74,6 +75,7 @@ pub(super) fn notify(desk: &mut Desk<'_>, draft: &super::instance::NotifyDraft) 
 fn family(_: &mut Desk<'_>, draft: &InstanceDraft) -> Family {
     let transport = &draft.transport;
     let hint = draft
+        .held
         .addresses
         .first()
         .map(|a| a.address.addr())
@@ -407,7 +409,7 @@ fn addresses<'d>(
     let mut advertised = 0;
     let mut found = Vec::new();
     for (address, listed) in
-        draft.addresses.iter().map(|a| (a, true)).chain(draft.excluded.iter().map(|a| (a, false)))
+        draft.held.addresses.iter().map(|a| (a, true)).chain(draft.held.excluded.iter().map(|a| (a, false)))
     {
         let ip = address.address.addr();
         if listed && ip.is_ipv4() != (family == Family::V4) {
@@ -416,7 +418,7 @@ fn addresses<'d>(
             desk.error(address.at.span(), codes::FAMILY, message, help);
             continue;
         }
-        if !desk.addresses.insert(ip) {
+        if !desk.statics.virtual_addresses.insert(ip) {
             let message = format!("{ip} is listed twice; the second line does not count");
             desk.warn(address.at.span(), codes::SAME_ADDRESS, message, "remove one of them");
             continue;
@@ -439,7 +441,8 @@ fn addresses<'d>(
         } else if !draft.flags.no_addresses {
             let message =
                 format!("vrrp_instance {} has no virtual address: it only holds an election", name.text);
-            desk.warn(name.span(), codes::NO_ADDRESS, message, "add: virtual_ipaddress { ADDRESS }");
+            let help = "add: virtual_ipaddress { ADDRESS }; or no_virtual_ipaddress, if notify scripts do all the work";
+            desk.warn(name.span(), codes::NO_ADDRESS, message, help);
         }
     }
     if strict && !draft.flags.accept {

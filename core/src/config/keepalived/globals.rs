@@ -5,7 +5,7 @@ use super::garp::{self, Garp};
 use super::keyword::{Desk, Keyword, Shape, first, note, refused, served};
 use super::text::Word;
 use super::tree::Statement;
-use super::values::{address, argument, seconds, switch};
+use super::values::{address, argument, interface, seconds, switch};
 use super::{codes, keyword, process};
 use crate::config::model::{Pipe, Version};
 use alloc::format;
@@ -212,7 +212,10 @@ pub(super) static TABLE: &[Keyword<Globals>] = &[
         }
     }),
     note("dynamic_interfaces", SOME, "interfaces may always come and go"),
-    note("default_interface", ONE, "static addresses and routes are not served"),
+    served("default_interface", ONE, "eth0", "for static addresses without dev", |_, desk, s| {
+        desk.statics.interface =
+            first(s).and_then(|word| interface(desk, word)).or(desk.statics.interface.take());
+    }),
     note("disable_local_igmp", Shape::Flag, "reports of group memberships are left as they are"),
     served("vrrp_garp_extra_if", Shape::Words(1, 2, "seconds"), "none", "all, 1 to 86400 s", |g, desk, s| {
         garp::extra(&mut g.garp, desk, s, 1)

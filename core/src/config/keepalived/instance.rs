@@ -4,6 +4,7 @@ use super::address::{self, AddressDraft};
 use super::command::{self, CommandDraft};
 use super::garp::{self, Garp};
 use super::globals::Globals;
+use super::item::{self, ItemDraft};
 use super::keyword::{Desk, Keyword, Shape, apply, first, note, refused, served};
 use super::text::Word;
 use super::tracker::{self, TrackerDraft};
@@ -26,8 +27,7 @@ pub(super) struct InstanceDraft {
     pub(super) identity: Identity,
     pub(super) election: Election,
     pub(super) transport: Transport,
-    pub(super) addresses: Vec<AddressDraft>,
-    pub(super) excluded: Vec<AddressDraft>,
+    pub(super) held: Held,
     pub(super) authentication: Option<Auth>,
     pub(super) garp: Garp,
     pub(super) trackers: Vec<TrackerDraft>,
@@ -35,6 +35,15 @@ pub(super) struct InstanceDraft {
     pub(super) flags: Flags,
     /// `global_defs` as it stood when the block began.
     pub(super) inherited: Globals,
+}
+
+/// What it holds while it is active.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    pub(super) addresses: Vec<AddressDraft>,
+    pub(super) excluded: Vec<AddressDraft>,
+    pub(super) routes: Vec<ItemDraft>,
+    pub(super) rules: Vec<ItemDraft>,
 }
 
 /// Who it is.
@@ -263,11 +272,11 @@ pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
         "required for version 3",
         "255 are advertised (IPv6: 90), 1024 held",
         |i, desk, s| {
-            address::read(&mut i.addresses, desk, s);
+            address::read(&mut i.held.addresses, desk, s);
         },
     ),
     served("virtual_ipaddress_excluded", Shape::Block(0), "none", "", |i, desk, s| {
-        address::read(&mut i.excluded, desk, s)
+        address::read(&mut i.held.excluded, desk, s)
     }),
     served("no_virtual_ipaddress", Shape::Flag, "off", "", |i, _, _| i.flags.no_addresses = true),
     served("accept", Shape::Flag, "on", "", |i, _, _| i.flags.accept = true),
@@ -373,18 +382,12 @@ pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
     refused("vmac_xmit_base", SOME, VMAC, TELL),
     refused("use_vmac_addr", SOME, VMAC, TELL),
     refused("use_ipvlan", SOME, VMAC, TELL),
-    refused(
-        "virtual_routes",
-        Shape::Any,
-        "the routes would not move with the address",
-        "run `ip route` from notify_master",
-    ),
-    refused(
-        "virtual_rules",
-        Shape::Any,
-        "the rules would not move with the address",
-        "run `ip rule` from notify_master",
-    ),
+    served("virtual_routes", Shape::Block(0), "none", "at most 1024", |i, desk, s| {
+        item::routes(&mut i.held.routes, desk, s);
+    }),
+    served("virtual_rules", Shape::Block(0), "none", "at most 1024", |i, desk, s| {
+        item::rules(&mut i.held.rules, desk, s);
+    }),
     refused("lvs_sync_daemon_interface", SOME, "connections would not be synchronised", "remove it"),
 ];
 
@@ -412,8 +415,7 @@ pub(super) fn read(desk: &mut Desk<'_>, statement: &Statement) {
         identity: Identity::default(),
         election: Election::default(),
         transport: Transport::default(),
-        addresses: Vec::new(),
-        excluded: Vec::new(),
+        held: Held::default(),
         authentication: None,
         garp: Garp::default(),
         trackers: Vec::new(),

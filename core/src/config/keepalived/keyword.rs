@@ -142,9 +142,9 @@ pub(super) struct Desk<'a> {
     pub(super) broken: BTreeSet<String>,
     /// The one being finished is among them.
     pub(super) broken_instance: bool,
+    /// Addresses, routes and rules that are there for good.
+    pub(super) statics: super::item::Statics,
     pub(super) links: super::link::LinkDrafts,
-    /// Virtual addresses so far.
-    pub(super) addresses: BTreeSet<core::net::IpAddr>,
 }
 
 /// Suggestions are looked for as long as there are fewer findings than this; a file of nonsense ends soon.

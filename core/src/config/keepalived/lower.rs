@@ -36,6 +36,7 @@ pub(super) fn all(desk: &mut Desk<'_>) {
     }
     link::finish(desk);
     globals::pipes(desk);
+    super::item::finish(desk);
     script::finish(desk);
     watch::finish(desk);
     bfd::finish(desk);
@@ -110,6 +111,13 @@ fn trackers(
         let known = found.iter().any(|t| t.what == Tracked::Interface(address.interface.clone()));
         if !known && (primary || address.interface != own) {
             found.push(fault(address.interface.clone()));
+        }
+    }
+    // A tracked route needs its interface: keepalived 2.2.7 says so of a virtual router's tracked routes.
+    for name in config.items.iter().filter(|item| item.tracked()).flat_map(|item| item.interfaces()) {
+        let known = found.iter().any(|t| t.what == Tracked::Interface(name.clone()));
+        if !known && (primary || name != own) {
+            found.push(fault(name));
         }
     }
     let weights = group.is_none_or(|group| group.weights);

@@ -16,6 +16,7 @@ mod globals;
 mod group;
 mod include;
 mod instance;
+mod item;
 mod keyword;
 mod link;
 mod lower;
@@ -88,8 +89,8 @@ fn understand(
         groups: Vec::new(),
         broken: BTreeSet::new(),
         broken_instance: false,
+        statics: item::Statics::default(),
         links: link::LinkDrafts::default(),
-        addresses: BTreeSet::new(),
     };
     root::read(&mut desk, statements);
     let nothing = desk.instances.is_empty() && desk.findings.errors() == 0;

@@ -2,13 +2,11 @@
 
 use super::keyword::{Desk, Keyword, Shape, apply, note, refused, served};
 use super::tree::Statement;
-use super::{bfd, codes, globals, group, instance, link, script, watch};
+use super::{bfd, codes, globals, group, instance, item, link, script, watch};
 use alloc::format;
 use alloc::string::ToString;
 
 const SOME: Shape = Shape::Words(0, usize::MAX, "");
-const STATIC: &str = "it would not be there";
-const UNIT: &str = "configure it in the network manager";
 const ONE_DAEMON: &str = "the service unit decides it";
 
 /// Keywords outside of all blocks.
@@ -34,10 +32,16 @@ pub(super) static TABLE: &[Keyword<()>] = &[
         watch::read(desk, s);
     }),
     served("bfd_instance", Shape::Block(1), "one name", "at most 1024", |(), desk, s| bfd::read(desk, s)),
-    refused("static_ipaddress", Shape::Any, STATIC, UNIT),
-    refused("static_routes", Shape::Any, STATIC, UNIT),
-    refused("static_rules", Shape::Any, STATIC, UNIT),
-    refused("track_group", Shape::Any, "static items would not follow it", UNIT),
+    served("static_ipaddress", Shape::Block(0), "none", "at most 1024", |(), desk, s| {
+        item::static_addresses(desk, s);
+    }),
+    served("static_routes", Shape::Block(0), "none", "1024 with static_rules", |(), desk, s| {
+        item::static_items(desk, s);
+    }),
+    served("static_rules", Shape::Block(0), "none", "1024 with static_routes", |(), desk, s| {
+        item::static_items(desk, s);
+    }),
+    served("track_group", Shape::Block(1), "one name", "", |(), desk, s| item::track_group(desk, s)),
     served("garp_group", Shape::Block(0), "none", "4096 interfaces", |(), desk, s| link::garp_group(desk, s)),
     note("linkbeat_interfaces", Shape::Any, "links are watched by netlink"),
     note("linkbeat_use_polling", Shape::Flag, "links are watched by netlink"),

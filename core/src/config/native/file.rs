@@ -41,6 +41,8 @@ tables! {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         group: Vec<Group>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        routing: Vec<Routing>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pool: Vec<Pool>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         frontend: Vec<Frontend>,
@@ -50,10 +52,7 @@ tables! {
     struct Node {
         router_id: Option<String>,
         lease: Option<bool>,
-        startup_delay: Option<Time>,
-        delay_after_boot: Option<Time>,
-        announce_gap: Option<Time>,
-        announce_gap_ipv6: Option<Time>,
+        start: Option<Start>,
         log_unknown_vrids: Option<bool>,
         max_connections: Option<u32>,
         spread_checks: Option<Percent>,
@@ -64,20 +63,33 @@ tables! {
         process: Option<Process>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pipe: Vec<Pipe>,
+        links: Option<Links>,
+    }
+
+    /// `[node.start]`: how long the virtual routers wait at the start.
+    struct Start {
+        delay: Option<Time>,
+        delay_after_boot: Option<Time>,
+    }
+
+    /// `[node.links]`: how links and announcements on them are treated.
+    struct Links {
+        announce_gap: Option<Time>,
+        announce_gap_ipv6: Option<Time>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         announce_group: Vec<AnnounceGroup>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         debounce: Vec<Debounce>,
     }
 
-    /// `[[node.announce_group]]`: interfaces whose announcements share one pace.
+    /// `[[node.links.announce_group]]`: interfaces whose announcements share one pace.
     struct AnnounceGroup {
         interfaces: Vec<String>,
         gap: Option<Time>,
         gap_ipv6: Option<Time>,
     }
 
-    /// `[[node.debounce]]`: how long a link must stand otherwise before it is believed.
+    /// `[[node.links.debounce]]`: how long a link must stand otherwise before it is believed.
     struct Debounce {
         interface: String,
         down: Option<Time>,
@@ -225,6 +237,20 @@ tables! {
         name: Spanned<String>,
         members: Vec<Spanned<String>>,
         notify: Option<Notify>,
+    }
+
+    /// `[[routing]]`: addresses, routes and rules, of a virtual router while it is active, or for good; `followers` are
+    /// in FAULT while the kernel refuses one of these.
+    struct Routing {
+        virtual_router: Option<Spanned<String>>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        followers: Vec<Spanned<String>>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        address: Vec<Spanned<Address>>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        route: Vec<Spanned<String>>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rule: Vec<Spanned<String>>,
     }
 
     /// `[[check]]`: a check that virtual routers track.

@@ -1,7 +1,7 @@
 //! The native file: TOML in the words of RFC 9568 and of common usage, for all that the two other languages can say.
 //!
 //! `[node]`, `[[check]]` (with `[check.run]`), `[[watch]]`, `[[bfd]]`, `[[virtual_router]]` (with `address`, `election`, `transport`,
-//! `announce`, `track`, `notify`), `[[group]]`, `[[pool]]` (with `check` for all its servers, `server`, `log`) and
+//! `announce`, `track`, `notify`), `[[routing]]`, `[[group]]`, `[[pool]]` (with `check` for all its servers, `server`, `log`) and
 //! `[[frontend]]` (with `bind`, `log`). Times are strings with a unit (`"250ms"`, `"2s"`). Unknown keys are errors.
 //! What is left out has the default that the keepalived and haproxy languages have.
 //!
@@ -15,6 +15,7 @@ mod desk;
 mod file;
 mod process;
 mod read;
+mod routing;
 mod talk;
 mod value;
 mod watch;

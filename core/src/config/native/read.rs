@@ -29,8 +29,9 @@ use core::time::Duration;
 /// Fills `config` with what `file` says.
 pub(super) fn lower(desk: &mut Desk<'_>, file: &File, config: &mut Config) {
     if let Some(node) = &file.node {
-        let grouped: usize = node.announce_group.iter().map(|group| group.interfaces.len()).sum();
-        if node.debounce.len().max(grouped) > LinksConfig::MAX_INTERFACES {
+        let links = links(node);
+        let grouped: usize = links.groups.iter().map(|group| group.interfaces.len()).sum();
+        if links.debounce.len().max(grouped) > LinksConfig::MAX_INTERFACES {
             let message = format!("more than {} interfaces", LinksConfig::MAX_INTERFACES);
             desk.error(codes::TOO_MANY, &(0..0), message, None);
         }
@@ -64,6 +65,7 @@ pub(super) fn lower(desk: &mut Desk<'_>, file: &File, config: &mut Config) {
             config.instances.insert(id, Arc::new(lowered));
         }
     }
+    super::routing::lower(desk, &file.routing, &routers, config);
     let mut groups = BTreeMap::new();
     for group in &file.group {
         let id = GroupId(config.names.id(Kind::Group, group.name.get_ref()));
@@ -140,8 +142,8 @@ fn node(node: &file::Node) -> NodeConfig {
         router_id: node.router_id.clone(),
         lease: node.lease.unwrap_or(own.lease),
         start: StartDelay {
-            daemon: time(node.startup_delay, own.start.daemon),
-            boot: time(node.delay_after_boot, own.start.boot),
+            daemon: time(node.start.as_ref().and_then(|start| start.delay), own.start.daemon),
+            boot: time(node.start.as_ref().and_then(|start| start.delay_after_boot), own.start.boot),
         },
         links: links(node),
         log_unknown_vrids: node.log_unknown_vrids.unwrap_or(own.log_unknown_vrids),
@@ -165,10 +167,11 @@ fn links(node: &file::Node) -> LinksConfig {
         let delays = Debounce { down: time(link.down, Duration::ZERO), up: time(link.up, Duration::ZERO) };
         (Arc::from(link.interface.as_str()), delays)
     };
+    let Some(links) = &node.links else { return LinksConfig::default() };
     LinksConfig {
-        gap: gap(node.announce_gap, node.announce_gap_ipv6),
-        groups: node.announce_group.iter().map(group).collect(),
-        debounce: node.debounce.iter().map(debounce).collect(),
+        gap: gap(links.announce_gap, links.announce_gap_ipv6),
+        groups: links.announce_group.iter().map(group).collect(),
+        debounce: links.debounce.iter().map(debounce).collect(),
     }
 }
 
@@ -254,6 +257,7 @@ fn router(
         id,
         name: Arc::from(router.name.get_ref().as_str()),
         addresses: router.address.iter().map(|address| self::address(address, &interface)).collect(),
+        items: Vec::new(),
         election: election(desk, router, version),
         transport: transport(desk, router, v6),
         authentication,
@@ -269,7 +273,7 @@ fn router(
     }
 }
 
-fn address(address: &file::Address, interface: &Arc<str>) -> VirtualAddress {
+pub(super) fn address(address: &file::Address, interface: &Arc<str>) -> VirtualAddress {
     VirtualAddress {
         address: address.address.0,
         interface: address.interface.as_deref().map_or_else(|| interface.clone(), Arc::from),

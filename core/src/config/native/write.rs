@@ -51,12 +51,13 @@ pub(super) fn file(config: &Config) -> File {
                 notify: notify(&group.notify),
             })
             .collect(),
+        routing: super::routing::raise(config),
         pool: config.pools.values().map(|pool| self::pool(config, pool)).collect(),
         frontend: config.frontends.values().map(|frontend| self::frontend(config, frontend)).collect(),
     }
 }
 
-fn named(name: &str) -> Spanned<String> {
+pub(super) fn named(name: &str) -> Spanned<String> {
     Spanned::new(0..0, name.to_string())
 }
 
@@ -74,10 +75,10 @@ fn node(node: &NodeConfig) -> file::Node {
     file::Node {
         router_id: node.router_id.clone(),
         lease: unless(node.lease, own.lease),
-        startup_delay: time(node.start.daemon, own.start.daemon),
-        delay_after_boot: time(node.start.boot, own.start.boot),
-        announce_gap: time(node.links.gap.arp, Duration::ZERO),
-        announce_gap_ipv6: time(node.links.gap.na, Duration::ZERO),
+        start: (node.start != own.start).then(|| file::Start {
+            delay: time(node.start.daemon, own.start.daemon),
+            delay_after_boot: time(node.start.boot, own.start.boot),
+        }),
         log_unknown_vrids: unless(node.log_unknown_vrids, own.log_unknown_vrids),
         max_connections: unless(node.max_connections, own.max_connections),
         record: node.record.clone(),
@@ -86,8 +87,12 @@ fn node(node: &NodeConfig) -> file::Node {
         pipe_states_on_reload: yes(node.states_on_reload),
         process: process::raise(&node.process),
         pipe: node.pipes.iter().map(pipe).collect(),
-        announce_group: node.links.groups.iter().map(announce_group).collect(),
-        debounce: node.links.debounce.iter().map(|(name, delays)| debounce(name, delays)).collect(),
+        links: (node.links != own.links).then(|| file::Links {
+            announce_gap: time(node.links.gap.arp, Duration::ZERO),
+            announce_gap_ipv6: time(node.links.gap.na, Duration::ZERO),
+            announce_group: node.links.groups.iter().map(announce_group).collect(),
+            debounce: node.links.debounce.iter().map(|(name, delays)| debounce(name, delays)).collect(),
+        }),
     }
 }
 
@@ -174,7 +179,7 @@ fn router(config: &Config, instance: &InstanceConfig) -> file::VirtualRouter {
     }
 }
 
-fn address(address: &VirtualAddress, interface: &str) -> file::Address {
+pub(super) fn address(address: &VirtualAddress, interface: &str) -> file::Address {
     let how = &address.how;
     file::Address {
         address: Net(address.address),

@@ -2,11 +2,13 @@
 
 use super::super::*;
 use crate::action::{Action, AddressOptions};
+use crate::config::item::Item;
 use crate::config::model::*;
 use crate::input::Link;
 use crate::outbox::Outbox;
 use crate::timers::Timers;
 use crate::wire::vrrp::{Advertisement, ChecksumForm};
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -77,6 +79,7 @@ pub(in crate::vrrp) fn instance(id: u32, priority: u8) -> InstanceConfig {
             extra: Duration::ZERO,
         },
         trackers: vec![Tracker { what: Tracked::Interface("eth0".into()), weight: 0, reverse: false }],
+        items: Vec::new(),
         notify: NotifyConfig::default(),
     }
 }
@@ -129,6 +132,31 @@ pub(in crate::vrrp) struct Bench {
     /// What it says to receptions.
     pub(super) receive: Result<(), Errno>,
     pub(super) first: InstanceConfig,
+    /// What the kernel says to requests for items, before it looks at them; `None`: nothing.
+    pub(super) item: Option<Result<(), Errno>>,
+    /// What it has.
+    pub(super) items_there: Kept,
+}
+
+/// Routes and rules as a kernel keeps them.
+#[derive(Default)]
+pub(in crate::vrrp) struct Kept(pub(super) BTreeSet<Item>);
+
+impl Kept {
+    fn answer(&mut self, item: &Item, own: bool) -> Result<(), Errno> {
+        match (own, self.0.contains(item)) {
+            (true, true) => Err(Errno::EEXIST),
+            (false, false) => Err(Errno::ESRCH),
+            (true, false) => {
+                self.0.insert(item.clone());
+                Ok(())
+            }
+            (false, true) => {
+                self.0.remove(item);
+                Ok(())
+            }
+        }
+    }
 }
 
 impl Bench {
@@ -142,6 +170,8 @@ impl Bench {
             left: 0,
             answer: Some(Ok(())),
             receive: Ok(()),
+            item: Some(Ok(())),
+            items_there: Kept::default(),
             first: (**config.instances.values().next().unwrap()).clone(),
         }
     }
@@ -193,6 +223,9 @@ impl Bench {
             self.seen.push((self.now, action.clone()));
             let answer = match action {
                 Action::Address { ticket, .. } => self.answer.map(|answer| (ticket, answer)),
+                Action::Item { ticket, item, own } => self
+                    .item
+                    .map(|refused| (ticket, refused.and_then(|()| self.items_there.answer(&item, own)))),
                 Action::Receive { ticket, .. } => Some((ticket, self.receive)),
                 Action::Script { ticket, .. } => Some((ticket, Ok(()))),
                 _ => None,
@@ -241,6 +274,7 @@ impl Bench {
         while let Some(key) = self.timers.take_due(self.now) {
             match key {
                 TimerKey::Router(id, timer) => self.act(|routers, cx| routers.on_timer(cx, id, timer)),
+                TimerKey::Items => self.act(|routers, cx| routers.on_items_timer(cx)),
                 TimerKey::Leftover => self.act(|routers, cx| routers.on_leftover_timer(cx)),
                 TimerKey::Debounce => self.act(|routers, cx| routers.on_debounce_timer(cx)),
                 foreign => panic!("{foreign} is none of ours"),
@@ -269,6 +303,7 @@ impl Bench {
                         (false, _) => alloc::format!("-{addr}"),
                     }
                 }
+                Action::Item { item, own, .. } => alloc::format!("{}{item}", if *own { '+' } else { '-' }),
                 Action::Announce { .. } => "G".into(),
                 Action::Script { argv, .. } => alloc::format!("run {}", argv.join(" ")),
                 Action::Event(Event::Role { to, .. }) => to.as_str().into(),

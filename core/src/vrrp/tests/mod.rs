@@ -7,6 +7,7 @@ mod defects;
 mod faults;
 mod groups;
 mod ipv6;
+mod items;
 mod leasing;
 mod leaving;
 mod master;

@@ -35,6 +35,13 @@ pub fn kernel_follows_role(world: &World, component: &Component) -> Broken {
         if let Some(extra) = world.watch.addresses.iter().find(extra) {
             return Some(("A2", format!("n{} is not master and holds {extra}", host + 1)));
         }
+        for (key, (_, instance)) in world.routers.keys().filter_map(|key| Some((key, h.instance(key)?))) {
+            let master = h.role(key) == Some(Role::Master);
+            if let Some(item) = instance.items.iter().find(|item| h.kernel.has(item) != master) {
+                let how = if master { "is master and lacks" } else { "is not master and has" };
+                return Some(("A2", format!("n{} {how} {item}", host + 1)));
+            }
+        }
     }
     None
 }

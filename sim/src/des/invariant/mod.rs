@@ -127,6 +127,7 @@ pub fn on_action(world: &mut World, host: usize, action: &Action) {
         | Action::Receive { .. }
         | Action::Bfd { .. }
         | Action::BfdSend { .. }
+        | Action::Item { .. }
         | Action::Script { .. }
         | Action::Tell { .. }
         | Action::Stopped => None,
