@@ -38,7 +38,7 @@ pub use status::{
 
 use crate::config::model::Config;
 use crate::event::{Event, Role, Why};
-use crate::id::{CheckId, GroupId, InstanceId, Interface, Ticket};
+use crate::id::{BfdId, CheckId, GroupId, InstanceId, Interface, Ticket};
 use crate::input::{Errno, KernelNotice};
 use crate::outbox::{Context, Signal};
 use crate::record::Outside;
@@ -340,6 +340,14 @@ impl Routers {
             None => self.world.verdicts.remove(&check),
         };
         if before != up && self.stage.started {
+            self.settle(cx);
+        }
+    }
+
+    /// A BFD session came up, or went down.
+    pub(crate) fn on_session(&mut self, cx: &mut Context<'_>, session: BfdId, up: bool) {
+        self.wake(cx);
+        if self.world.learn_session(session, up) && self.stage.started && !self.stage.left {
             self.settle(cx);
         }
     }

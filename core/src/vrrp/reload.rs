@@ -96,6 +96,7 @@ impl Routers {
                 }
                 TimerKey::Check(..)
                 | TimerKey::Listen(_)
+                | TimerKey::Bfd(..)
                 | TimerKey::Leftover
                 | TimerKey::Debounce
                 | TimerKey::Items => key,

@@ -232,7 +232,7 @@ impl World {
     /// Damages a frame: a bit flips, or the end is cut off.
     pub(crate) fn damaged(frame: &Frame, damage: u64) -> Frame {
         let mut frame = Frame { honest: false, ..frame.clone() };
-        if let Body::Advert { payload, .. } = &mut frame.body {
+        if let Body::Advert { payload, .. } | Body::Control { payload, .. } = &mut frame.body {
             let at = usize::try_from(damage >> 8).unwrap_or(0) % payload.len().max(1);
             if damage.is_multiple_of(4) {
                 payload.truncate(at);

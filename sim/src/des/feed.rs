@@ -160,6 +160,7 @@ impl fmt::Display for Short<'_, '_> {
                 write!(f, "advert from {from} vrid {} priority {}", byte(1), byte(2))
             }
             Input::Configure(_) => write!(f, "Configure"),
+            Input::Bfd { from, .. } => write!(f, "BFD from {from}"),
             other @ (Input::Tick
             | Input::Checked { .. }
             | Input::Observed { .. }
@@ -176,6 +177,9 @@ fn owned(input: Input<'_>) -> Input<'static> {
         Input::Tick => Input::Tick,
         Input::Packet { on, from, to, hops, payload } => {
             Input::Packet { on, from, to, hops, payload: Cow::Owned(payload.into_owned()) }
+        }
+        Input::Bfd { from, hops, payload } => {
+            Input::Bfd { from, hops, payload: Cow::Owned(payload.into_owned()) }
         }
         Input::Checked { check, ticket, outcome } => Input::Checked { check, ticket, outcome },
         Input::Observed { pool, server, tally } => Input::Observed { pool, server, tally },

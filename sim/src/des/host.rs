@@ -8,11 +8,12 @@ use super::kernel::Kernel;
 use super::shape::{RouterKey, Tweak};
 use crate::flight::Flown;
 use ipnet::IpNet;
+use standfast_core::action::BfdPath;
 use standfast_core::balance::pick::Picker;
 use standfast_core::balance::view::PoolView;
 use standfast_core::config::model::{Config, InstanceConfig, Version};
 use standfast_core::event::Role;
-use standfast_core::id::{CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId, Ticket};
+use standfast_core::id::{BfdId, CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId, Ticket};
 use standfast_core::input::{Admin, Input};
 use standfast_core::node::Node;
 use standfast_core::rng::Rng;
@@ -186,6 +187,8 @@ pub struct Open {
     pub receives: BTreeSet<(Interface, IpAddr)>,
     /// Listening sides.
     pub listening: BTreeSet<FrontendId>,
+    /// BFD sessions.
+    pub sessions: BTreeMap<BfdId, BfdPath>,
 }
 
 /// A request for an address.

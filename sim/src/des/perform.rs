@@ -14,9 +14,10 @@ use super::shape::RouterKey;
 use super::world::{Canary, World};
 use ipnet::IpNet;
 use standfast_core::action::Action;
+use standfast_core::balance::view::PoolView;
 use standfast_core::config::model::Probe;
 use standfast_core::event::{Event as Told, Role, Why};
-use standfast_core::id::{CheckId, Interface, Ticket};
+use standfast_core::id::{CheckId, Interface, PoolId, Ticket};
 use standfast_core::input::{CheckCode, Errno, Input, KernelNotice, Outcome};
 use standfast_core::time::Time;
 use std::net::SocketAddr;
@@ -90,6 +91,8 @@ impl World {
                 | Action::Address { .. }
                 | Action::Item { .. }
                 | Action::Announce { .. }
+                | Action::Bfd { .. }
+                | Action::BfdSend { .. }
                 | Action::Check { .. }
                 | Action::Cancel { .. }
                 | Action::Script { .. }
@@ -144,6 +147,13 @@ impl World {
             Action::Event(event) => hash.debug(event),
             Action::Stopped => hash.number(11),
             Action::Tell { line } => hash.numbers([12, line.len() as u64]),
+            Action::Bfd { ticket, session, open } => {
+                hash.numbers([13, ticket.0, session.0.into(), open.map_or(0, |path| path.port.into())]);
+            }
+            Action::BfdSend { session, payload } => {
+                hash.numbers([14, session.0.into()]);
+                hash.bytes(payload);
+            }
         }
     }
 
@@ -180,6 +190,16 @@ impl World {
                 let on = self.hosts[host].machine.segment(on);
                 self.send(host, on, Body::Announce(address));
             }
+            Action::Bfd { ticket, session, open } => {
+                self.seen(host, |process| {
+                    match open {
+                        Some(path) => process.seen.open.sessions.insert(session, path),
+                        None => process.seen.open.sessions.remove(&session),
+                    };
+                });
+                self.done(host, ticket, Ok(()));
+            }
+            Action::BfdSend { session, payload } => self.send_control(host, session, &payload),
             Action::Check { check, ticket, probe, within } => self.check(host, check, ticket, &probe, within),
             Action::Cancel { ticket: _ } => {}
             Action::Script { ticket, argv: _, user: _ } => self.done(host, ticket, Ok(())),
@@ -194,22 +214,24 @@ impl World {
                 });
                 self.done(host, ticket, Ok(()));
             }
-            Action::Publish { pool, view } => {
-                let usable = view.iter().flat_map(|view| &view.servers).any(|server| server.usable);
-                if view.as_ref().is_some_and(|view| !view.servers.is_empty()) && !usable {
-                    self.mark(Mark::AllServersDown);
-                }
-                self.seen(host, |process| {
-                    match view {
-                        Some(view) => process.seen.views.insert(pool, view),
-                        None => process.seen.views.remove(&pool),
-                    };
-                });
-                self.spread(host, pool);
-            }
+            Action::Publish { pool, view } => self.published(host, pool, view),
             Action::Event(event) => self.told(host, &event),
             Action::Tell { .. } | Action::Stopped => {}
         }
+    }
+
+    fn published(&mut self, host: usize, pool: PoolId, view: Option<Arc<PoolView>>) {
+        let usable = view.iter().flat_map(|view| &view.servers).any(|server| server.usable);
+        if view.as_ref().is_some_and(|view| !view.servers.is_empty()) && !usable {
+            self.mark(Mark::AllServersDown);
+        }
+        self.seen(host, |process| {
+            match view {
+                Some(view) => process.seen.views.insert(pool, view),
+                None => process.seen.views.remove(&pool),
+            };
+        });
+        self.spread(host, pool);
     }
 
     fn seen(&mut self, host: usize, look: impl FnOnce(&mut Process)) {

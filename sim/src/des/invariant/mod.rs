@@ -170,6 +170,8 @@ pub fn on_action(world: &mut World, host: usize, action: &Action) {
         Action::Stopped => parting::stopped_leaves_nothing(world, host),
         Action::Listen { open: true, .. }
         | Action::Receive { .. }
+        | Action::Bfd { .. }
+        | Action::BfdSend { .. }
         | Action::Item { .. }
         | Action::Script { .. }
         | Action::Tell { .. } => None,
@@ -201,7 +203,7 @@ pub fn on_input(world: &mut World, host: usize, input: &Input<'_>) {
         }
         Input::Done { ticket, result } => kernel::note_answer(world, host, *ticket, result.is_ok()),
         Input::Tick => telling::lower_is_answered(world, host),
-        Input::Packet { .. } | Input::Observed { .. } | Input::Stop => None,
+        Input::Packet { .. } | Input::Bfd { .. } | Input::Observed { .. } | Input::Stop => None,
     };
     if let Some(process) = &mut world.hosts[host].process {
         process.seen.pace.ticking = matches!(input, Input::Tick);
