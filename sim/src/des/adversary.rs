@@ -52,7 +52,7 @@ impl World {
     pub(crate) fn noise(&mut self, nth: u64) {
         let every = self.setting.probe * NOISE_EVERY.0 / NOISE_EVERY.1;
         self.queue.push(self.now + every, Event::Noise { nth: nth + 1 });
-        let Some(frame) = self.watch.heard.back().cloned() else { return };
+        let Some((_, frame)) = self.watch.heard.back().cloned() else { return };
         let Body::Advert { from, to, hops, payload } = &frame.body else { return };
         let (mut from, mut hops, mut changed) = (*from, *hops, payload.to_vec());
         match nth % 8 {
@@ -173,7 +173,7 @@ impl World {
             Forgery::Replay => {
                 let len = self.watch.heard.len().max(1);
                 let at = usize::try_from(nth).unwrap_or(0) % len;
-                if let Some(frame) = self.watch.heard.get(at).cloned() {
+                if let Some((_, frame)) = self.watch.heard.get(at).cloned() {
                     self.inject(frame.on, frame.body.clone());
                 }
             }
@@ -208,7 +208,7 @@ impl World {
 
     fn garbage(&mut self, nth: u64) {
         let mut rng = Rng::new(Seed(self.setting.seed)).fork(0xBAD).fork(nth);
-        let Some(frame) = self.watch.heard.back().cloned() else { return };
+        let Some((_, frame)) = self.watch.heard.back().cloned() else { return };
         let Body::Advert { from, to, hops, .. } = &frame.body else { return };
         let len = rng.below(60);
         let mut payload: Vec<u8> = (0..len).map(|_| rng.next_u64().to_le_bytes()[0]).collect();

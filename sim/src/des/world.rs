@@ -123,7 +123,7 @@ pub struct Watch {
     /// Frames sent so far.
     pub frames: u64,
     /// The last advertisements seen, for whoever means harm.
-    pub heard: VecDeque<Rc<Frame>>,
+    pub heard: VecDeque<(Time, Rc<Frame>)>,
     /// Some daemon has woken up late, or been frozen: no pace is promised.
     pub sleepy: bool,
     /// Who has become master of what, while a drill counts.
