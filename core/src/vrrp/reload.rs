@@ -90,11 +90,16 @@ impl Routers {
         }
         if !renamed.is_empty() {
             self.tickets.rename(renamed);
+            self.items.rename(renamed);
             cx.timers.rename(|key| match key {
                 TimerKey::Router(id, timer) => {
                     TimerKey::Router(renamed.get(&id).copied().unwrap_or(id), timer)
                 }
-                TimerKey::Check(..) | TimerKey::Listen(_) | TimerKey::Leftover | TimerKey::Debounce => key,
+                TimerKey::Check(..)
+                | TimerKey::Listen(_)
+                | TimerKey::Leftover
+                | TimerKey::Items
+                | TimerKey::Debounce => key,
             });
         }
     }
