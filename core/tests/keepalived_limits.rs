@@ -269,3 +269,17 @@ fn suggestions_end_after_a_hundred_findings_and_compare_no_more_than_256_names()
     };
     assert_eq!((scripts(255), scripts(256)), (1, 0));
 }
+
+#[test]
+fn a_missing_name_is_explained_by_conditions_of_at_most_a_hundred_characters() {
+    let explained = |length: usize| {
+        let host = "h".repeat(length);
+        let text = format!("@{host} $P=1\nvrrp_instance V {{\npriority $P\n}}\n");
+        findings(text.as_bytes())
+            .list()
+            .iter()
+            .any(|f| f.help.as_ref().is_some_and(|help| help.contains(&host)))
+    };
+    assert!(explained(99));
+    assert!(!explained(100));
+}

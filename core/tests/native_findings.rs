@@ -66,7 +66,7 @@ fn limits_hold_at_one_more() {
     assert_eq!(read(addresses(Config::MAX_ADDRESSES).as_bytes()).errors(), 0);
     assert_eq!(read(addresses(Config::MAX_ADDRESSES + 1).as_bytes()).errors(), 1);
     let delayed = |most: usize| {
-        let link = |n| format!("[[node.debounce]]\ninterface = \"e{n}\"\n");
+        let link = |n| format!("[[node.links.debounce]]\ninterface = \"e{n}\"\n");
         (0..most).map(link).collect::<String>()
     };
     assert_eq!(read(delayed(4096).as_bytes()).errors(), 0);

@@ -3,6 +3,8 @@
 //! A test that cannot run here (not root, a tool missing) says so by name; under `CI=true` that is a failure.
 
 pub mod fidelity;
+pub mod frr;
+pub mod interop;
 
 use standfast::lab::guide::Files;
 use standfast::lab::host::need;

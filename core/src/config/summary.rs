@@ -54,13 +54,11 @@ fn address(config: &Config, instance: &InstanceConfig) -> String {
     } else {
         "held without a lease".to_string()
     };
-    format!(
-        "address {}{more} on {}, VRID {}, priority {}, {held}",
-        if shown.is_empty() { "none".to_string() } else { shown.join(", ") },
-        instance.router.interface,
-        instance.router.vrid,
-        instance.election.priority
-    )
+    let (on, vrid, priority) = (&instance.router.interface, instance.router.vrid, instance.election.priority);
+    if shown.is_empty() {
+        return format!("{} holds no address, on {on}, VRID {vrid}, priority {priority}", instance.name);
+    }
+    format!("address {}{more} on {on}, VRID {vrid}, priority {priority}, {held}", shown.join(", "))
 }
 
 fn takeover(config: &Config, instance: &InstanceConfig) -> String {

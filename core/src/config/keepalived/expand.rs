@@ -59,6 +59,9 @@ impl Reader<'_> {
                     self.placeholder(line, &text[i..], Severity::Error);
                     return Err(());
                 }
+                if text[i].c == '$' && text[i].power == Power::Plain {
+                    self.unbraced(line, &text[i..]);
+                }
                 out.push(text[i]);
                 i += 1;
                 continue;
@@ -88,7 +91,9 @@ impl Reader<'_> {
                     );
                     return Err(());
                 }
-                None => self.undefined(line, whole, out, &reference, command),
+                Some(Definition::Elsewhere(_)) | None => {
+                    self.undefined(line, whole, out, &reference, command);
+                }
             }
             if out.len() > MAX_EXPANDED {
                 let message = format!("the line grows beyond {MAX_EXPANDED} characters");
@@ -186,9 +191,10 @@ impl Reader<'_> {
         if open > close || self.expand(line, &text[open + 1..close], &mut inside, false).is_err() {
             return;
         }
+        // keepalived lets a blank stand before the bracket.
         let kind = plain(&text[..open]);
         let inside = plain(&inside);
-        let rows = match kind.as_str() {
+        let rows = match kind.trim_end() {
             "~SEQ" => sequence(&inside, false),
             "~SEQx" => sequence(&inside, true),
             "~LST" => list(&inside).map(Rows::List),

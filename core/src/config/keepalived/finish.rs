@@ -441,7 +441,8 @@ fn addresses<'d>(
         } else if !draft.flags.no_addresses {
             let message =
                 format!("vrrp_instance {} has no virtual address: it only holds an election", name.text);
-            desk.warn(name.span(), codes::NO_ADDRESS, message, "add: virtual_ipaddress { ADDRESS }");
+            let help = "add: virtual_ipaddress { ADDRESS }; or no_virtual_ipaddress, if notify scripts do all the work";
+            desk.warn(name.span(), codes::NO_ADDRESS, message, help);
         }
     }
     if strict && !draft.flags.accept {

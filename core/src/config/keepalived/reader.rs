@@ -29,6 +29,8 @@ pub(super) const MAX_EXPANSIONS: u32 = 100_000;
 pub(super) const MAX_EXPANDED: usize = 64 * 1024;
 /// The most characters that all lines with references may have together.
 pub(super) const MAX_GROWN: usize = 8 * 1024 * 1024;
+/// The longest list of conditions that a finding about an undefined name shows, in characters.
+const MAX_CONDITIONS: usize = 100;
 /// The most lines of a definition.
 pub(super) const MAX_BODY: usize = 4096;
 
@@ -39,6 +41,8 @@ pub(super) enum Definition {
     Value(Arc<str>),
     /// Lines.
     Lines(Arc<[BodyLine]>),
+    /// Nothing: its definitions are under conditions that do not hold here. The conditions, for the finding.
+    Elsewhere(String),
 }
 
 /// A line of a definition's body: where it stands, what it says, and its first column.
@@ -253,7 +257,24 @@ impl<'a> Reader<'a> {
             Some(other) => other != ours,
             None => !id.is_empty() && id == ours,
         };
+        if !wanted {
+            self.remember(&id, rest);
+        }
         wanted.then_some(rest)
+    }
+
+    /// A line that is not for us: if it is a definition, who it is for, so that a missing name can be explained.
+    fn remember(&mut self, id: &str, rest: &[Ch]) {
+        let equals = rest.iter().position(|ch| ch.c == '=').filter(|_| defines(rest));
+        let Some(equals) = equals else { return };
+        let name = plain(&rest[1..equals]);
+        let place = self.definitions.entry(name).or_insert_with(|| Definition::Elsewhere(String::new()));
+        if let Definition::Elsewhere(all) = place
+            && all.len() + id.len() < MAX_CONDITIONS
+        {
+            all.push_str(if all.is_empty() { "@" } else { ", @" });
+            all.push_str(id);
+        }
     }
 
     /// `-i`, or the host's name up to its first dot.
@@ -417,8 +438,33 @@ impl<'a> Reader<'a> {
             Severity::Error => format!("the placeholder {shown} was never replaced by its value"),
             Severity::Warning | Severity::Note => format!("{shown} is not defined and stays as it is"),
         };
-        let help = "write the value, or define it above: $NAME=value (the environment is ${_ENV NAME})";
-        self.findings.push(finding(severity, span(line, text), codes::PLACEHOLDER, message, help));
+        let name = shown.trim_matches(|c| matches!(c, '$' | '{' | '}'));
+        let help = match self.definitions.get(name) {
+            Some(Definition::Elsewhere(all)) if !all.is_empty() => {
+                let id = self.config_id();
+                format!(
+                    "it is defined for {all}, and this is {id}: `-i NAME` reads the file as that host does"
+                )
+            }
+            Some(Definition::Value(_) | Definition::Lines(_) | Definition::Elsewhere(_)) | None => {
+                "write the value, or define it above: $NAME=value (the environment is ${_ENV NAME})"
+                    .to_string()
+            }
+        };
+        self.findings.push(finding(severity, span(line, text), codes::PLACEHOLDER, message, &help));
+    }
+
+    /// A name that is defined, followed by what no reference ends with: it stays as it is, as in keepalived.
+    pub(super) fn unbraced(&mut self, line: &Arc<Line>, text: &[Ch]) {
+        let end = 1 + text[1..].iter().take_while(|ch| ch.c.is_ascii_alphanumeric() || ch.c == '_').count();
+        let name = plain(&text[1..end]);
+        if let Some(Definition::Value(_)) = self.definitions.get(&name) {
+            let message =
+                format!("${name} is not replaced here: only a blank, a comma or a bracket ends a name");
+            let help = format!("write ${{{name}}}");
+            let at = span(line, &text[..end]);
+            self.findings.push(finding(Severity::Warning, at, codes::PLACEHOLDER, message, &help));
+        }
     }
 }
 

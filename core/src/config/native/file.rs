@@ -50,10 +50,7 @@ tables! {
     struct Node {
         router_id: Option<String>,
         lease: Option<bool>,
-        startup_delay: Option<Time>,
-        delay_after_boot: Option<Time>,
-        announce_gap: Option<Time>,
-        announce_gap_ipv6: Option<Time>,
+        start: Option<Start>,
         log_unknown_vrids: Option<bool>,
         max_connections: Option<u32>,
         spread_checks: Option<Percent>,
@@ -64,20 +61,33 @@ tables! {
         process: Option<Process>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pipe: Vec<Pipe>,
+        links: Option<Links>,
+    }
+
+    /// `[node.start]`: how long the virtual routers wait at the start.
+    struct Start {
+        delay: Option<Time>,
+        delay_after_boot: Option<Time>,
+    }
+
+    /// `[node.links]`: how links and announcements on them are treated.
+    struct Links {
+        announce_gap: Option<Time>,
+        announce_gap_ipv6: Option<Time>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         announce_group: Vec<AnnounceGroup>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         debounce: Vec<Debounce>,
     }
 
-    /// `[[node.announce_group]]`: interfaces whose announcements share one pace.
+    /// `[[node.links.announce_group]]`: interfaces whose announcements share one pace.
     struct AnnounceGroup {
         interfaces: Vec<String>,
         gap: Option<Time>,
         gap_ipv6: Option<Time>,
     }
 
-    /// `[[node.debounce]]`: how long a link must stand otherwise before it is believed.
+    /// `[[node.links.debounce]]`: how long a link must stand otherwise before it is believed.
     struct Debounce {
         interface: String,
         down: Option<Time>,

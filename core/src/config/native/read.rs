@@ -28,8 +28,9 @@ use core::time::Duration;
 /// Fills `config` with what `file` says.
 pub(super) fn lower(desk: &mut Desk<'_>, file: &File, config: &mut Config) {
     if let Some(node) = &file.node {
-        let grouped: usize = node.announce_group.iter().map(|group| group.interfaces.len()).sum();
-        if node.debounce.len().max(grouped) > LinksConfig::MAX_INTERFACES {
+        let links = links(node);
+        let grouped: usize = links.groups.iter().map(|group| group.interfaces.len()).sum();
+        if links.debounce.len().max(grouped) > LinksConfig::MAX_INTERFACES {
             let message = format!("more than {} interfaces", LinksConfig::MAX_INTERFACES);
             desk.error(codes::TOO_MANY, &(0..0), message, None);
         }
@@ -121,8 +122,8 @@ fn node(node: &file::Node) -> NodeConfig {
         router_id: node.router_id.clone(),
         lease: node.lease.unwrap_or(own.lease),
         start: StartDelay {
-            daemon: time(node.startup_delay, own.start.daemon),
-            boot: time(node.delay_after_boot, own.start.boot),
+            daemon: time(node.start.as_ref().and_then(|start| start.delay), own.start.daemon),
+            boot: time(node.start.as_ref().and_then(|start| start.delay_after_boot), own.start.boot),
         },
         links: links(node),
         log_unknown_vrids: node.log_unknown_vrids.unwrap_or(own.log_unknown_vrids),
@@ -146,10 +147,11 @@ fn links(node: &file::Node) -> LinksConfig {
         let delays = Debounce { down: time(link.down, Duration::ZERO), up: time(link.up, Duration::ZERO) };
         (Arc::from(link.interface.as_str()), delays)
     };
+    let Some(links) = &node.links else { return LinksConfig::default() };
     LinksConfig {
-        gap: gap(node.announce_gap, node.announce_gap_ipv6),
-        groups: node.announce_group.iter().map(group).collect(),
-        debounce: node.debounce.iter().map(debounce).collect(),
+        gap: gap(links.announce_gap, links.announce_gap_ipv6),
+        groups: links.announce_group.iter().map(group).collect(),
+        debounce: links.debounce.iter().map(debounce).collect(),
     }
 }
 

@@ -73,10 +73,10 @@ fn node(node: &NodeConfig) -> file::Node {
     file::Node {
         router_id: node.router_id.clone(),
         lease: unless(node.lease, own.lease),
-        startup_delay: time(node.start.daemon, own.start.daemon),
-        delay_after_boot: time(node.start.boot, own.start.boot),
-        announce_gap: time(node.links.gap.arp, Duration::ZERO),
-        announce_gap_ipv6: time(node.links.gap.na, Duration::ZERO),
+        start: (node.start != own.start).then(|| file::Start {
+            delay: time(node.start.daemon, own.start.daemon),
+            delay_after_boot: time(node.start.boot, own.start.boot),
+        }),
         log_unknown_vrids: unless(node.log_unknown_vrids, own.log_unknown_vrids),
         max_connections: unless(node.max_connections, own.max_connections),
         record: node.record.clone(),
@@ -85,8 +85,12 @@ fn node(node: &NodeConfig) -> file::Node {
         pipe_states_on_reload: yes(node.states_on_reload),
         process: process::raise(&node.process),
         pipe: node.pipes.iter().map(pipe).collect(),
-        announce_group: node.links.groups.iter().map(announce_group).collect(),
-        debounce: node.links.debounce.iter().map(|(name, delays)| debounce(name, delays)).collect(),
+        links: (node.links != own.links).then(|| file::Links {
+            announce_gap: time(node.links.gap.arp, Duration::ZERO),
+            announce_gap_ipv6: time(node.links.gap.na, Duration::ZERO),
+            announce_group: node.links.groups.iter().map(announce_group).collect(),
+            debounce: node.links.debounce.iter().map(|(name, delays)| debounce(name, delays)).collect(),
+        }),
     }
 }
 

@@ -1,0 +1,2 @@
+#!/bin/bash
+logger -t keepalived "PG_VIP is now $1"
