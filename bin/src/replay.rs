@@ -194,6 +194,7 @@ fn of_input(input: &Input<'_>) -> Option<&'static str> {
         Input::Stop => Some("Stopping"),
         Input::Tick
         | Input::Packet { .. }
+        | Input::Bfd { .. }
         | Input::Checked { .. }
         | Input::Observed { .. }
         | Input::Done { .. }

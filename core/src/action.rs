@@ -7,7 +7,7 @@ use crate::balance::view::PoolView;
 use crate::config::item::Item;
 use crate::config::model::{FrontendConfig, Probe, Scope};
 use crate::event::Event;
-use crate::id::{CheckId, Interface, PoolId, Ticket};
+use crate::id::{BfdId, CheckId, Interface, PoolId, Ticket};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -121,6 +121,22 @@ pub enum Action {
         /// Who is usable, how much, and by which rule to pick; `None` when the pool is gone.
         view: Option<Arc<PoolView>>,
     },
+    /// Open the sockets of a BFD session (RFC 5881: UDP, heard at port 3784), or close them; answered by `Input::Done`.
+    Bfd {
+        /// For the answer.
+        ticket: Ticket,
+        /// Which session.
+        session: BfdId,
+        /// From where to where; `None` closes.
+        open: Option<BfdPath>,
+    },
+    /// Send a BFD control packet over an open session, now; a failure is like a loss on the wire.
+    BfdSend {
+        /// Which session.
+        session: BfdId,
+        /// The control packet.
+        payload: Vec<u8>,
+    },
     /// Something worth telling an operator.
     Event(Event),
     /// The clean stop is complete: nothing is held any more.
@@ -140,4 +156,17 @@ pub struct AddressOptions {
     pub dad: bool,
     /// Never chosen as a source for new connections (`preferred_lft 0`).
     pub deprecated: bool,
+}
+
+/// From where to where the packets of a BFD session go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BfdPath {
+    /// Source address; `None` lets the kernel choose.
+    pub from: Option<IpAddr>,
+    /// Source port, 49152..=65535, the same for all packets of a session.
+    pub port: u16,
+    /// The neighbour.
+    pub to: IpAddr,
+    /// TTL or hop limit of what we send.
+    pub hops: u8,
 }

@@ -2,8 +2,9 @@
 //! every face of the product says the same).
 
 use crate::config::item::Item;
-use crate::id::{CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId};
+use crate::id::{BfdId, CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId};
 use crate::input::{Errno, Outcome};
+use crate::wire::bfd::{BfdError, Diagnostic, State};
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::net::IpAddr;
@@ -372,6 +373,30 @@ pub enum Event {
     Reloaded {
         /// One line per change; empty for a reload without effect.
         changes: alloc::vec::Vec<String>,
+    },
+    /// A BFD session changed its state.
+    Session {
+        /// Which.
+        session: BfdId,
+        /// Its name.
+        name: Arc<str>,
+        /// Its neighbour.
+        neighbor: IpAddr,
+        /// Before.
+        from: State,
+        /// Now.
+        to: State,
+        /// Why, when it is not up.
+        why: Diagnostic,
+    },
+    /// A BFD packet was dropped; told once per sender and kind until the session changes.
+    BfdRejected {
+        /// For which session; empty when for none.
+        name: Arc<str>,
+        /// The sender.
+        from: IpAddr,
+        /// Why.
+        error: BfdError,
     },
     /// An operator ordered something; what follows from it is told by other events.
     Ordered {

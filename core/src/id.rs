@@ -33,6 +33,8 @@ ids! {
     PoolId(u32), "pool#";
     /// One server of a pool; unique over all pools.
     ServerId(u32), "server#";
+    /// One BFD session (`bfd_instance`).
+    BfdId(u32), "bfd#";
     /// A network interface, by the kernel's index.
     Interface(u32), "if#";
     /// One request to the outside whose answer may come, late, or never.

@@ -29,6 +29,16 @@ pub enum Input<'a> {
         /// VRRP header and what follows.
         payload: Cow<'a, [u8]>,
     },
+    /// A BFD control packet came in at UDP port 3784. Addresses and hops are the socket's word; the payload is
+    /// untrusted.
+    Bfd {
+        /// The sender.
+        from: IpAddr,
+        /// TTL or hop limit as received.
+        hops: u8,
+        /// The control packet.
+        payload: Cow<'a, [u8]>,
+    },
     /// A health check ended.
     Checked {
         /// Which.

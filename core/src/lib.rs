@@ -15,6 +15,7 @@ extern crate std;
 
 pub mod action;
 pub mod balance;
+pub mod bfd;
 pub mod config;
 pub mod event;
 pub mod health;

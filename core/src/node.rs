@@ -7,6 +7,7 @@
 
 use crate::action::Action;
 use crate::balance::{MAX_WEIGHT, PoolStatus, Pools};
+use crate::bfd::{Datagram, SessionStatus, Sessions};
 use crate::config::model::Config;
 use crate::config::{diff, model};
 use crate::event::Event;
@@ -31,7 +32,7 @@ use serde::{Deserialize, Serialize};
 /// configuration needs.
 const BUDGET: usize = 16 * (model::Config::MAX_INSTANCES + model::Config::MAX_SERVERS);
 
-/// A whole node: virtual routers, checks, pools and listening sides.
+/// A whole node: virtual routers, BFD sessions, checks, pools and listening sides.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Node {
     config: Arc<Config>,
@@ -42,6 +43,7 @@ pub struct Node {
     checks: Checks,
     pools: Pools,
     listeners: Listeners,
+    sessions: Sessions,
     stopping: bool,
 }
 
@@ -52,7 +54,9 @@ pub struct Status {
     pub now: Time,
     /// Virtual routers.
     pub routers: Vec<RouterStatus>,
-    /// VRRP packets that none of them was for, by [`crate::event::PacketError::as_str`].
+    /// BFD sessions.
+    pub sessions: Vec<SessionStatus>,
+    /// Packets that none of them was for, by [`crate::event::PacketError::as_str`] or [`crate::wire::bfd::BfdError::as_str`].
     pub strays: BTreeMap<String, u64>,
     /// Checks.
     pub checks: Vec<CheckStatus>,
@@ -82,8 +86,11 @@ impl Node {
         let pools = Pools::new(&config, cx);
         let listeners = Listeners::new(&config, cx);
         let checks = Checks::new(&config, &Rng::new(seed), cx);
+        let sessions = Sessions::new(&config, &Rng::new(seed), cx);
         let routers = Routers::new(&config);
-        let mut node = Node { config, now, out, timers, routers, checks, pools, listeners, stopping: false };
+        let stopping = false;
+        let mut node =
+            Node { config, now, out, timers, routers, checks, pools, listeners, sessions, stopping };
         node.drain();
         node
     }
@@ -100,6 +107,10 @@ impl Node {
                 let packet = Packet { on, from, to, hops, payload: &payload };
                 self.routers.on_packet(context!(self), &packet);
             }
+            Input::Bfd { from, hops, payload } => {
+                let datagram = Datagram { from, hops, payload: &payload };
+                self.sessions.on_datagram(context!(self), &datagram);
+            }
             Input::Checked { check, ticket, outcome } => {
                 self.checks.on_checked(context!(self), check, ticket, &outcome);
             }
@@ -115,6 +126,7 @@ impl Node {
         self.drain();
         if cfg!(debug_assertions) {
             self.routers.check_invariants(); // checks and pools look after theirs with each call
+            self.sessions.check_invariants();
         }
     }
 
@@ -137,7 +149,8 @@ impl Node {
         Status {
             now: self.now,
             routers: self.routers.status(),
-            strays: self.routers.strays(),
+            sessions: self.sessions.status(),
+            strays: self.routers.strays().into_iter().chain(self.sessions.strays()).collect(),
             checks: self.checks.status(),
             pools: self.pools.status(),
             listeners: self.listeners.status(),
@@ -152,6 +165,7 @@ impl Node {
         Outside {
             listening: open.map(|side| side.id).collect(),
             views: self.pools.views(),
+            sessions: self.sessions.open(),
             ..self.routers.outside()
         }
     }
@@ -170,6 +184,7 @@ impl Node {
 
     fn tick(&mut self) {
         for _ in 0..BUDGET {
+            let due = self.timers.next().map_or(self.now, |(at, _)| at);
             let Some(key) = self.timers.take_due(self.now) else { return };
             match key {
                 TimerKey::Router(instance, timer) => self.routers.on_timer(context!(self), instance, timer),
@@ -178,6 +193,7 @@ impl Node {
                 TimerKey::Leftover => self.routers.on_leftover_timer(context!(self)),
                 TimerKey::Items => self.routers.on_items_timer(context!(self)),
                 TimerKey::Debounce => self.routers.on_debounce_timer(context!(self)),
+                TimerKey::Bfd(id, timer) => self.sessions.on_timer(context!(self), id, timer, due),
             }
             self.drain();
         }
@@ -188,7 +204,9 @@ impl Node {
     }
 
     fn done(&mut self, ticket: Ticket, result: Result<(), Errno>) {
-        if !self.routers.on_done(context!(self), ticket, result) {
+        if !self.routers.on_done(context!(self), ticket, result)
+            && !self.sessions.on_done(context!(self), ticket, result)
+        {
             self.listeners.on_done(context!(self), ticket, result);
         }
     }
@@ -205,6 +223,7 @@ impl Node {
         let changes = diff::changes(&self.config, &config);
         self.checks.configure(context!(self), &config);
         self.pools.configure(context!(self), &config);
+        self.sessions.configure(context!(self), &config);
         self.routers.configure(context!(self), &config);
         self.listeners.configure(&config, context!(self));
         self.config = config;
@@ -271,6 +290,7 @@ impl Node {
     /// The routers have left: close the listening sides, and be done.
     fn finish(&mut self) {
         self.listeners.stop(context!(self));
+        self.sessions.stop(context!(self));
         self.timers.retain(|_| false);
         self.out.act(Action::Stopped);
     }
@@ -285,6 +305,7 @@ impl Node {
                     self.routers.on_number(context!(self), check, self.checks.number(check));
                     self.routers.on_verdict(context!(self), check, up);
                 }
+                Signal::Session { session, up } => self.routers.on_session(context!(self), session, up),
                 Signal::Left => self.finish(),
             }
         }

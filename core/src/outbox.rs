@@ -2,13 +2,13 @@
 
 use crate::action::Action;
 use crate::event::Event;
-use crate::id::{CheckId, Ticket};
+use crate::id::{BfdId, CheckId, Ticket};
 use crate::time::Time;
 use crate::timers::Timers;
 use alloc::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
-/// What one component tells the others; never leaves the crate. The graph is a DAG: verdicts reach routers and pools, the routers'
+/// What one component tells the others; never leaves the crate. The graph is a DAG: verdicts reach routers and pools, BFD sessions routers, the routers'
 /// departure reaches nobody but the node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Signal {
@@ -18,6 +18,13 @@ pub enum Signal {
         check: CheckId,
         /// Healthy or not; `None` while unknown (first result outstanding).
         up: Option<bool>,
+    },
+    /// A BFD session came up, or went down.
+    Session {
+        /// Which.
+        session: BfdId,
+        /// Up.
+        up: bool,
     },
     /// Every virtual router has said farewell and given up its addresses; the node may stop.
     Left,

@@ -1,6 +1,6 @@
 //! Deadlines, ordered by time and, within one instant, by key: never by the order in which they were armed.
 
-use crate::id::{CheckId, FrontendId, InstanceId};
+use crate::id::{BfdId, CheckId, FrontendId, InstanceId};
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
@@ -44,6 +44,17 @@ pub enum CheckTimer {
     Expire,
 }
 
+/// What a BFD session waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum BfdTimer {
+    /// The next control packet is due.
+    Transmit,
+    /// The neighbour was not heard for a detection time.
+    Detect,
+    /// Sockets that were refused are asked for again.
+    Open,
+}
+
 /// One deadline of a node; also the reason why it wants to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TimerKey {
@@ -59,6 +70,8 @@ pub enum TimerKey {
     Items,
     /// A link has stood otherwise for long enough to be believed (`interface_up_down_delays`).
     Debounce,
+    /// A BFD session's.
+    Bfd(BfdId, BfdTimer),
 }
 
 impl fmt::Display for TimerKey {
@@ -70,6 +83,7 @@ impl fmt::Display for TimerKey {
             TimerKey::Leftover => write!(f, "Leftover"),
             TimerKey::Items => write!(f, "Items"),
             TimerKey::Debounce => write!(f, "Debounce"),
+            TimerKey::Bfd(id, timer) => write!(f, "{id} {timer:?}"),
         }
     }
 }

@@ -193,6 +193,13 @@ fn the_last_statement_blocks_files_and_lines_within_their_limits_are_read() {
     assert!(!body(4096) && body(4097));
     let generated = |many: usize| codes(&format!("~SEQ(i,{many}) @nobody x\n")).contains(&11);
     assert!(!generated(100_000) && generated(100_001));
+    let few = |many: usize| {
+        let source = MemorySource::with("k", format!("~SEQ(i,{many}) @nobody x\n").as_bytes());
+        let options = Options { expansions: Some(10), ..Options::default() };
+        let found = load(&[(Language::Keepalived, "k")], &source, None, &options).findings;
+        found.list().iter().any(|f| f.code.0 == 11)
+    };
+    assert!(!few(10) && few(11));
 }
 
 #[test]

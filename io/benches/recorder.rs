@@ -98,6 +98,8 @@ impl Bench {
                 }
                 Action::Address { ticket, .. } | Action::Receive { ticket, .. } => done.push(ticket),
                 Action::Advertise { .. }
+                | Action::Bfd { .. }
+                | Action::BfdSend { .. }
                 | Action::Item { .. }
                 | Action::Announce { .. }
                 | Action::Check { .. }

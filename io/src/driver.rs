@@ -134,6 +134,8 @@ impl<H: Host, D: DataPlane, F: Fabric, S: Scripts, C: Clock, O: Observer> Driver
                 }
                 Action::Item { ticket, item, own } => host.item(ticket, &item, own),
                 Action::Announce { on, address } => host.announce(on, address),
+                Action::Bfd { ticket, session, open } => host.session(ticket, session, open),
+                Action::BfdSend { session, payload } => host.control(session, &payload),
                 Action::Check { check, ticket, probe, within } => checker.start(check, ticket, probe, within),
                 Action::Cancel { ticket } => checker.cancel(ticket),
                 Action::Script { ticket, argv, user } => checker.script(ticket, argv, user),

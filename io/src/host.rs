@@ -1,12 +1,12 @@
-//! The host a node acts upon, as the driver sees it: links, addresses, raw packets.
+//! The host a node acts upon, as the driver sees it: links, addresses, raw packets, BFD's datagrams.
 //!
 //! Every call only enqueues and returns at once; what came of it, and whatever else happens on the host, comes out
 //! of [`Host::next`] as inputs.
 
 use ipnet::IpNet;
-use standfast_core::action::AddressOptions;
+use standfast_core::action::{AddressOptions, BfdPath};
 use standfast_core::config::item::Item;
-use standfast_core::id::{Interface, Ticket};
+use standfast_core::id::{BfdId, Interface, Ticket};
 use standfast_core::input::Input;
 use std::future::Future;
 use std::net::IpAddr;
@@ -26,6 +26,10 @@ pub trait Host: 'static {
     fn item(&mut self, ticket: Ticket, item: &Item, own: bool);
     /// Sends one gratuitous ARP request or unsolicited neighbour advertisement.
     fn announce(&mut self, on: Interface, address: IpAddr);
+    /// Opens or closes the sockets of a BFD session; answered by `Input::Done`.
+    fn session(&mut self, ticket: Ticket, session: BfdId, open: Option<BfdPath>);
+    /// Sends a BFD control packet over an open session; a failure is like a loss on the wire.
+    fn control(&mut self, session: BfdId, payload: &[u8]);
     /// The next packet, answer or notice; starts with a full dump of links and addresses. Cancel safe.
     fn next(&mut self) -> impl Future<Output = Input<'static>>;
 }

@@ -3,13 +3,13 @@
 
 mod support;
 
-use standfast_core::action::Action;
+use standfast_core::action::{Action, BfdPath};
 use standfast_core::balance::view::PoolView;
 use standfast_core::config::item::Item;
 use standfast_core::config::load::{Language, Options, load};
 use standfast_core::config::model::{Command, Config, FrontendConfig};
 use standfast_core::config::source::MemorySource;
-use standfast_core::id::{Interface, PoolId, Ticket};
+use standfast_core::id::{BfdId, Interface, PoolId, Ticket};
 use standfast_core::input::{CheckCode, Input, KernelNotice, Link, Outcome};
 use standfast_core::node::Node;
 use standfast_core::rng::Seed;
@@ -64,6 +64,10 @@ impl Host for OneLink {
         self.0.push_back(Input::Done { ticket, result: Ok(()) });
     }
     fn announce(&mut self, _: Interface, _: IpAddr) {}
+    fn session(&mut self, ticket: Ticket, _: BfdId, _: Option<BfdPath>) {
+        self.0.push_back(Input::Done { ticket, result: Ok(()) });
+    }
+    fn control(&mut self, _: BfdId, _: &[u8]) {}
     async fn next(&mut self) -> Input<'static> {
         match self.0.pop_front() {
             Some(input) => input,

@@ -102,7 +102,7 @@ const FLAGS: &[Flag] = &[
     flag('i', "config-id", Required, "the name that @NAME lines are kept for"),
     flag('P', "vrrp", Nothing, "accepted: there is no LVS to leave out"),
     flag('u', "umask", Required, "umask of new files, 0177 otherwise"),
-    flag('B', "no_bfd", Nothing, "accepted: there is no BFD"),
+    flag('B', "no_bfd", Nothing, "accepted: the BFD sessions of the file run all the same"),
     flag('\0', "all", Nothing, "accepted: there is one process"),
     flag('R', "dont-respawn", Nothing, "accepted: there are no children; the unit restarts the daemon"),
     flag('X', "release-vips", Nothing, "accepted: addresses are always given up"),

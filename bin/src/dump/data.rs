@@ -176,7 +176,7 @@ fn standing(page: &mut Page, of: &Snapshot, config: &InstanceConfig, router: &Ro
         Tracked::Check(id) if tracker.weight == 0 => {
             of.status.checks.iter().any(|check| check.id == id && check.up.is_none())
         }
-        Tracked::Check(_) | Tracked::Interface(_) => false,
+        Tracked::Check(_) | Tracked::Interface(_) | Tracked::Session(_) => false,
     };
     page.fact("Number of track scripts init", config.trackers.iter().filter(waiting).count());
     page.fact("Last transition", moment(of.wall(router.since)));

@@ -153,7 +153,7 @@ fn tracked(object: &mut Object, of: &Snapshot, config: &InstanceConfig) {
         let check = move |id| of.config.checks.get(id).filter(|check: &&_| wanted(&check.probe));
         others().filter_map(move |tracker| match &tracker.what {
             Tracked::Check(id) => check(id),
-            Tracked::Interface(_) => None,
+            Tracked::Interface(_) | Tracked::Session(_) => None,
         })
     };
     let command = |check: &CheckConfig| match &*check.probe {

@@ -107,7 +107,7 @@ pub(super) fn weight(tracker: &Tracker) -> String {
 pub(super) fn tracked_interface(tracker: &Tracker) -> Option<&str> {
     match &tracker.what {
         Tracked::Interface(name) => Some(name),
-        Tracked::Check(_) => None,
+        Tracked::Check(_) | Tracked::Session(_) => None,
     }
 }
 

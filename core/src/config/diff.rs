@@ -1,7 +1,7 @@
 //! What a reload changes, in words: one line for each difference, nothing for what stayed.
 
 use super::model::{
-    Authentication, CheckConfig, Config, Destination, FrontendConfig, InstanceConfig, PoolConfig,
+    Authentication, BfdConfig, CheckConfig, Config, Destination, FrontendConfig, InstanceConfig, PoolConfig,
     ServerConfig,
 };
 use crate::id::InstanceId;
@@ -39,6 +39,13 @@ pub fn changes(old: &Config, new: &Config) -> Vec<String> {
         field(lines, &new.name, "members", &old.members.len(), &new.members.len());
     });
     each(&mut lines, "check", &old.checks, &new.checks, &|c: &Arc<CheckConfig>| c.name.to_string(), &check);
+    let session = |s: &Arc<BfdConfig>| s.name.to_string();
+    each(&mut lines, "BFD session", &old.sessions, &new.sessions, &session, &|lines, old, new| {
+        field(lines, &new.name, "neighbor", &old.to, &new.to);
+        field(lines, &new.name, "min_tx", &time(old.timing.min_tx), &time(new.timing.min_tx));
+        field(lines, &new.name, "min_rx", &time(old.timing.min_rx), &time(new.timing.min_rx));
+        field(lines, &new.name, "multiplier", &old.timing.multiplier, &new.timing.multiplier);
+    });
     each(&mut lines, "frontend", &old.frontends, &new.frontends, &|f| f.name.to_string(), &frontend);
     each(&mut lines, "pool", &old.pools, &new.pools, &|p: &Arc<PoolConfig>| p.name.to_string(), &pool);
     lines

@@ -24,6 +24,9 @@ pub struct Options {
     pub config_id: Option<String>,
     /// Mixed into `${_RANDOM}`.
     pub seed: u64,
+    /// The most references and generated lines of a keepalived.conf; `None` is 100,000. Fewer bound the time that a
+    /// hostile file takes.
+    pub expansions: Option<u32>,
 }
 
 /// What came of it.

@@ -5,6 +5,7 @@
 //! together.
 
 mod algorithm;
+mod bfd;
 pub mod codes;
 pub mod diff;
 pub mod finding;

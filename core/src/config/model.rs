@@ -3,13 +3,14 @@
 //! Nothing in here needs another look at a file; every number is in range, every name resolved.
 
 pub use super::algorithm::{Algorithm, HashType};
+pub use super::bfd::{BfdConfig, BfdTiming};
 use super::item::{Item, StaticItem};
 use super::names::Names;
 pub use super::node::{AnnounceGap, Debounce, GapGroup, LinksConfig, NodeConfig, StartDelay};
 pub use super::notify::{Command, Deleted, NotifyConfig, Pipe};
 pub use super::process::{DumpConfig, ProcessConfig};
 use crate::action::AddressOptions;
-use crate::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
+use crate::id::{BfdId, CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -30,6 +31,9 @@ pub struct Config {
     pub groups: BTreeMap<GroupId, Arc<GroupConfig>>,
     /// Checks: scripts and servers.
     pub checks: BTreeMap<CheckId, Arc<CheckConfig>>,
+    /// BFD sessions.
+    #[serde(default)]
+    pub sessions: BTreeMap<BfdId, Arc<BfdConfig>>,
     /// Listening sides.
     pub frontends: BTreeMap<FrontendId, Arc<FrontendConfig>>,
     /// Pools.
@@ -258,8 +262,10 @@ pub struct Tracker {
 pub enum Tracked {
     /// A link, up and running (`track_interface`; the own interface and those of tracked addresses with weight 0).
     Interface(Arc<str>),
-    /// A check (`track_script`).
+    /// A check (`track_script`, `track_file`, `track_process`).
     Check(CheckId),
+    /// A BFD session (`track_bfd`).
+    Session(BfdId),
 }
 
 /// A sync group.

@@ -19,6 +19,8 @@ pub enum Kind {
     Pool,
     /// `pool/server`.
     Server,
+    /// `bfd_instance`.
+    Bfd,
 }
 
 /// The numbers given so far. Serialised as a list, since JSON has no compound keys.

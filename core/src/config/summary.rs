@@ -6,7 +6,7 @@
 //! other waits for its skew only; with a weight the other's running timer expires (RFC 9568 6.4.2).
 
 use super::finding::{Findings, Severity};
-use super::model::{CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked};
+use super::model::{BfdConfig, CheckConfig, Config, HttpProbe, InstanceConfig, PoolConfig, Probe, Tracked};
 use super::talk::{Reply, Step, Talk, Wanted};
 use crate::vrrp::election::{master_down, skew};
 use crate::vrrp::lease_for;
@@ -26,6 +26,7 @@ pub fn summary(config: &Config, findings: &Findings) -> String {
     if config.instances.is_empty() {
         lines.push("no virtual address".to_string());
     }
+    lines.extend(config.sessions.values().map(|session| self::session(session)));
     lines.extend(config.pools.values().map(|pool| servers(config, pool)));
     lines.push(counts(findings));
     lines.join("\n") + "\n"
@@ -72,7 +73,7 @@ fn takeover(config: &Config, instance: &InstanceConfig) -> String {
         .iter()
         .filter_map(|tracker| match &tracker.what {
             Tracked::Check(id) => Some((config.checks.get(id)?, tracker.weight)),
-            Tracked::Interface(_) => None,
+            Tracked::Interface(_) | Tracked::Session(_) => None,
         })
         .map(|(check, weight)| {
             let wait = if weight == 0 { farewell } else { down };
@@ -83,6 +84,14 @@ fn takeover(config: &Config, instance: &InstanceConfig) -> String {
         text.push_str(&format!(", after a failed check {}", seconds(slowest)));
     }
     text
+}
+
+/// The neighbour is taken to have the same times.
+fn session(session: &BfdConfig) -> String {
+    let timing = &session.timing;
+    let believed = timing.min_rx.max(timing.min_tx).saturating_mul(u32::from(timing.multiplier));
+    let (name, to) = (&session.name, session.to);
+    format!("BFD session {name} with {to}: a failure is believed after {} ms of silence", millis(believed))
 }
 
 fn servers(config: &Config, pool: &PoolConfig) -> String {

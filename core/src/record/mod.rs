@@ -11,6 +11,7 @@
 mod check;
 mod decode;
 mod encode;
+mod fuzz;
 mod layout;
 mod outside;
 mod read;
@@ -21,6 +22,7 @@ mod write;
 pub use check::{Hash, crc32c};
 pub use decode::{DecodeError, decode};
 pub use encode::{EncodeError, encode};
+pub use fuzz::fuzz_recording;
 pub use layout::{Header, MIN_BYTES, VERSION};
 pub use outside::Outside;
 pub use read::{Damage, Entry, Frame, Item, Items, Moment, Recording, Unreadable};

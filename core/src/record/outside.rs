@@ -1,8 +1,9 @@
 //! What a node believes of its host: links, addresses, what it has open. For whoever builds a host around a recorded
 //! node, which has lost the one that it had.
 
+use crate::action::BfdPath;
 use crate::balance::view::PoolView;
-use crate::id::{FrontendId, Interface, PoolId};
+use crate::id::{BfdId, FrontendId, Interface, PoolId};
 use crate::input::Link;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
@@ -21,6 +22,8 @@ pub struct Outside {
     pub receives: BTreeSet<(Interface, IpAddr)>,
     /// The listening sides that are open, or about to be.
     pub listening: BTreeSet<FrontendId>,
+    /// BFD sessions with open sockets.
+    pub sessions: BTreeMap<BfdId, BfdPath>,
     /// The views that the data plane picks by.
     pub views: BTreeMap<PoolId, Arc<PoolView>>,
 }

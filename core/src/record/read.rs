@@ -291,8 +291,8 @@ impl<'a> Cursor<'a> {
                     rest = self.known.get(nth).copied().ok_or_else(short)?;
                 }
                 let input = decode(rest)?;
-                if kind == INPUT && matches!(input, Input::Packet { .. }) && self.known.len() < MAX_REMEMBERED
-                {
+                let is_packet = matches!(input, Input::Packet { .. } | Input::Bfd { .. });
+                if kind == INPUT && is_packet && self.known.len() < MAX_REMEMBERED {
                     self.known.push(rest);
                 }
                 Frame::Input(input)

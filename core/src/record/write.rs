@@ -213,7 +213,7 @@ impl Writer {
         self.scratch.clear();
         encode(input, Some(&self.key), &mut self.scratch)?;
         let later = now.0.saturating_sub(self.last.0);
-        if let Input::Packet { .. } = input {
+        if let Input::Packet { .. } | Input::Bfd { .. } = input {
             if let Some(nth) = self.known.get(&self.scratch).copied() {
                 self.kind(AGAIN);
                 varint(later, &mut self.body);

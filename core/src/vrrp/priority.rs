@@ -34,7 +34,7 @@ pub(super) enum Fault {
     Item(String),
     /// Unicast, and nobody to talk to (`unicast_fault_no_peer`).
     NoPeer,
-    /// A tracked check without weight has failed, or a tracked file asks for it; in words.
+    /// A tracked check or BFD session without weight has failed, or a tracked file asks for it; in words.
     Check(String),
 }
 
@@ -58,6 +58,8 @@ fn healthy(world: &World, tracker: &Tracker) -> Option<bool> {
     match &tracker.what {
         Tracked::Interface(name) => Some(world.usable(name)),
         Tracked::Check(check) => world.verdicts.get(check).copied(),
+        // Never unknown: a session starts Down, and who depends on it waits for it (keepalived).
+        Tracked::Session(session) => Some(world.session_is_up(*session)),
     }
 }
 
@@ -74,6 +76,7 @@ pub(super) fn faults(world: &World, config: &InstanceConfig) -> BTreeSet<Fault> 
             faults.insert(match &tracker.what {
                 Tracked::Interface(name) => Fault::Link(name.clone()),
                 Tracked::Check(check) => Fault::Check(world.check_failure(*check)),
+                Tracked::Session(session) => Fault::Check(world.session_failure(*session)),
             });
         }
     }

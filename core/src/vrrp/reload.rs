@@ -97,6 +97,7 @@ impl Routers {
                 }
                 TimerKey::Check(..)
                 | TimerKey::Listen(_)
+                | TimerKey::Bfd(..)
                 | TimerKey::Leftover
                 | TimerKey::Items
                 | TimerKey::Debounce => key,

@@ -13,7 +13,7 @@ use crate::config::model::{
 use crate::config::notify;
 use crate::config::watch::Watch;
 use crate::event::Event;
-use crate::id::{CheckId, InstanceId, Interface, Ticket};
+use crate::id::{BfdId, CheckId, InstanceId, Interface, Ticket};
 use crate::outbox::Context;
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -55,6 +55,8 @@ pub(super) struct World {
     pub(super) numbers: BTreeMap<CheckId, i32>,
     /// What a failure of a check is called.
     check_failures: BTreeMap<CheckId, String>,
+    /// BFD sessions: what a failure is called, and whether it is up.
+    sessions: BTreeMap<BfdId, (String, bool)>,
     /// Every virtual address of the configuration: never a source.
     pub(super) vips: BTreeSet<IpAddr>,
     /// Before this time no deadline ends and no advertisement is heard (`vrrp_startup_delay`).
@@ -78,6 +80,10 @@ impl World {
             .flat_map(|instance| instance.addresses.iter().map(|address| address.address.addr()))
             .collect();
         self.check_failures = config.checks.iter().map(|(id, check)| (*id, failure(check))).collect();
+        let up: BTreeSet<BfdId> = self.sessions.iter().filter(|(_, s)| s.1).map(|(id, _)| *id).collect();
+        let words = |name: &str, to: IpAddr| format!("BFD session {name} with {to} is down");
+        self.sessions =
+            config.sessions.values().map(|s| (s.id, (words(&s.name, s.to), up.contains(&s.id)))).collect();
         self.numbers.retain(|check, _| config.checks.contains_key(check));
         self.verdicts.retain(|check, _| config.checks.contains_key(check));
     }
@@ -85,6 +91,21 @@ impl World {
     /// What the operator calls a failure of a check.
     pub(super) fn check_failure(&self, check: CheckId) -> String {
         self.check_failures.get(&check).cloned().unwrap_or_else(|| format!("check {check} failed"))
+    }
+
+    /// A BFD session came up, or went down; whether that is new.
+    pub(super) fn learn_session(&mut self, session: BfdId, up: bool) -> bool {
+        self.sessions.get_mut(&session).is_some_and(|known| core::mem::replace(&mut known.1, up) != up)
+    }
+
+    /// Whether a BFD session is up.
+    pub(super) fn session_is_up(&self, session: BfdId) -> bool {
+        self.sessions.get(&session).is_some_and(|known| known.1)
+    }
+
+    /// What the operator calls the failure of a BFD session.
+    pub(super) fn session_failure(&self, session: BfdId) -> String {
+        self.sessions.get(&session).map_or_else(|| format!("{session} is down"), |known| known.0.clone())
     }
 
     /// Up and running, and for long enough (`interface_up_down_delays`).

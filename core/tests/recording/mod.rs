@@ -146,6 +146,8 @@ impl Flight {
                     answers.push(Input::Checked { check: *check, ticket: *ticket, outcome });
                 }
                 Action::Advertise { .. }
+                | Action::Bfd { .. }
+                | Action::BfdSend { .. }
                 | Action::Announce { .. }
                 | Action::Cancel { .. }
                 | Action::Script { .. }

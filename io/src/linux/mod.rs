@@ -1,4 +1,4 @@
-//! Linux: netlink, raw sockets, ARP, neighbour discovery, processes.
+//! Linux: netlink, raw sockets, BFD's UDP sockets, ARP, neighbour discovery, processes.
 //!
 //! [`LinuxHost`] is what the driver sees. Packets and announcements are sent at once by non-blocking system calls;
 //! address requests go to a thread in order; everything that comes back shares one bounded channel, so that no
@@ -7,6 +7,7 @@
 
 mod accounts;
 mod addresses;
+mod bfd_socket;
 mod items;
 mod messages;
 mod neighbours;
@@ -22,13 +23,15 @@ pub mod watch;
 
 use crate::host::{AddressRequest, Host};
 use addresses::{Addresses, done, errno};
+use bfd_socket::Sessions;
 use neighbours::Neighbours;
 use netlink::Monitor;
 pub use receivers::MAX_RECEIVERS;
 use receivers::Receivers;
 use socket2::Socket;
+use standfast_core::action::BfdPath;
 use standfast_core::config::item::Item;
-use standfast_core::id::{Interface, Ticket};
+use standfast_core::id::{BfdId, Interface, Ticket};
 use standfast_core::input::{Errno, Input, KernelNotice, Link};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -91,6 +94,7 @@ pub struct LinuxHost {
     receivers: Receivers,
     senders: BTreeMap<(Interface, bool), Socket>,
     neighbours: Neighbours,
+    sessions: Sessions,
     addresses: Addresses,
     monitor: JoinHandle<()>,
     /// Watches routes and rules, once there are any of ours.
@@ -130,6 +134,7 @@ impl LinuxHost {
             receivers: Receivers::default(),
             senders: BTreeMap::new(),
             neighbours,
+            sessions: Sessions::default(),
             addresses,
             monitor: tokio::spawn(monitor.run()),
             item_monitor: None,
@@ -260,6 +265,21 @@ impl Host for LinuxHost {
             None => Err(Errno::ENODEV),
         };
         self.sent(on, result);
+    }
+
+    fn session(&mut self, ticket: Ticket, session: BfdId, open: Option<BfdPath>) {
+        let result = match open {
+            Some(path) => self.sessions.open(session, &path, &self.to).map_err(|error| errno(&error)),
+            None => {
+                self.sessions.close(session);
+                Ok(())
+            }
+        };
+        self.ready.push_back(done(ticket, result));
+    }
+
+    fn control(&mut self, session: BfdId, payload: &[u8]) {
+        self.sessions.send(session, payload);
     }
 
     async fn next(&mut self) -> Input<'static> {

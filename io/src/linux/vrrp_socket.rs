@@ -122,8 +122,8 @@ fn strip_ipv4(packet: &[u8]) -> Option<(IpAddr, IpAddr, u8, &[u8])> {
 
 const CMSG_HEADER: usize = size_of::<libc::cmsghdr>();
 
-/// Destination and hop limit, as the kernel attaches them to an IPv6 packet.
-fn ancillary(mut control: &[u8]) -> (Option<Ipv6Addr>, Option<u8>) {
+/// Destination and hop limit or TTL, as the kernel attaches them to a packet.
+pub(super) fn ancillary(mut control: &[u8]) -> (Option<Ipv6Addr>, Option<u8>) {
     let (mut to, mut hops) = (None, None);
     while let Some(length) = control.first_chunk().map(|bytes| usize::from_ne_bytes(*bytes)) {
         let Some(data) = control.get(CMSG_HEADER..length) else { break };
@@ -137,7 +137,7 @@ fn ancillary(mut control: &[u8]) -> (Option<Ipv6Addr>, Option<u8>) {
             (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
                 to = data.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets));
             }
-            (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) => {
+            (libc::IPPROTO_IPV6, libc::IPV6_HOPLIMIT) | (libc::IPPROTO_IP, libc::IP_TTL) => {
                 let value = data.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes));
                 hops = value.and_then(|hops| u8::try_from(hops).ok());
             }

@@ -58,6 +58,7 @@ fn folds(event: &Event, level: u8) -> bool {
         Event::Rejected { .. }
         | Event::LowerHeard { .. }
         | Event::Odd { .. }
+        | Event::BfdRejected { .. }
         | Event::Refused { .. }
         | Event::Checked { .. }
         | Event::Overrun { .. } => true,
@@ -74,6 +75,7 @@ fn folds(event: &Event, level: u8) -> bool {
         | Event::PoolEmpty { .. }
         | Event::Listening { .. }
         | Event::Reloaded { .. }
+        | Event::Session { .. }
         | Event::Ordered { .. }
         | Event::Leaving { .. } => {
             debug_assert!(level <= lines::INFO, "debug lines are not for operators");

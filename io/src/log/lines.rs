@@ -8,7 +8,9 @@ use standfast_core::config::model::Config;
 use standfast_core::event::{Event, ItemNews, PacketError, Role, ServerState, Why};
 use standfast_core::id::PoolId;
 use standfast_core::input::{CheckCode, Errno, Outcome};
+use standfast_core::wire::bfd::{Diagnostic, State};
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Syslog severity: the system is unusable.
@@ -61,14 +63,7 @@ pub fn human(event: &Event) -> (u8, String) {
             (NOTICE, format!("Address {address} on {on} is left over from an earlier run: {then}"))
         }
         Event::Refused { what, errno } => (ERROR, format!("The kernel refused: {what}: {}", words(*errno))),
-        Event::Link { name, usable, exists } => {
-            let how = match (exists, usable) {
-                (true, true) => "up",
-                (true, false) => "down",
-                (false, _) => "deleted",
-            };
-            (if *usable { NOTICE } else { WARNING }, format!("Netlink reports {name} {how}"))
-        }
+        Event::Link { name, usable, exists } => link(name, *usable, *exists),
         Event::Verdict { name, up, outcome, .. } => verdict(name, *up, outcome),
         Event::Checked { name, count, of, rising, outcome, .. } => {
             let towards = if *rising { "up" } else { "down" };
@@ -91,7 +86,32 @@ pub fn human(event: &Event) -> (u8, String) {
         Event::Leaving { name, heard: Some(peer) } => {
             (NOTICE, format!("({name}) Left: {peer} has taken over"))
         }
+        Event::Session { name, to, why, neighbor, .. } => session(name, *to, *neighbor, *why),
+        Event::BfdRejected { name, from, error } => {
+            let (words, counter) = (error.words(), error.as_str());
+            (WARNING, format!("BFD_Instance({name}) dropped a packet from {from}: {words} ({counter})"))
+        }
         Event::Leaving { name, heard: None } => (NOTICE, format!("({name}) Left: no peer was heard in time")),
+    }
+}
+
+fn link(name: &str, usable: bool, exists: bool) -> (u8, String) {
+    let how = match (exists, usable) {
+        (true, true) => "up",
+        (true, false) => "down",
+        (false, _) => "deleted",
+    };
+    (if usable { NOTICE } else { WARNING }, format!("Netlink reports {name} {how}"))
+}
+
+/// The beginning is keepalived's.
+fn session(name: &str, to: State, neighbor: IpAddr, why: Diagnostic) -> (u8, String) {
+    let entering = format!("BFD_Instance({name}) Entering {} state", to.as_str());
+    match to {
+        State::Up | State::Init => (NOTICE, format!("{entering} (neighbour {neighbor})")),
+        State::Down | State::AdminDown => {
+            (WARNING, format!("{entering} (neighbour {neighbor}, {})", why.as_str()))
+        }
     }
 }
 
@@ -308,6 +328,8 @@ pub fn haproxy_lines(config: &Config, event: &Event) -> Option<(PoolId, u8, Stri
         | Event::Overrun { .. }
         | Event::Listening { .. }
         | Event::Reloaded { .. }
+        | Event::Session { .. }
+        | Event::BfdRejected { .. }
         | Event::Ordered { .. }
         | Event::Leaving { .. } => None,
     }

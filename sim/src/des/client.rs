@@ -140,7 +140,7 @@ impl Client {
             Body::Reply(address) => {
                 self.cache.entry(*address).or_insert((frame.sender, None));
             }
-            Body::Query(_) | Body::Advert { .. } => {}
+            Body::Query(_) | Body::Advert { .. } | Body::Control { .. } => {}
         }
     }
 }

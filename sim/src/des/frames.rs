@@ -8,9 +8,10 @@ use super::lan::{Body, Frame};
 use super::marks::Mark;
 use super::queue::Event;
 use super::world::{Canary, World};
-use standfast_core::id::Interface;
+use standfast_core::id::{BfdId, Interface};
 use standfast_core::input::Input;
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -39,19 +40,21 @@ impl World {
         }
         let (mut to, mut end) = (0, self.lan.ports());
         let mut farewell = false;
-        if let Body::Advert { to: at, payload, .. } = &body {
+        if let Body::Advert { payload, .. } = &body {
             end = self.hosts.len(); // clients do not listen
             farewell = payload.get(2) == Some(&0);
-            if !at.is_multicast() {
-                let owner = self.hosts.iter().position(|host| host.own.iter().any(|(_, own)| own == at));
-                let Some(owner) = owner else { return };
-                (to, end) = (owner, owner + 1);
-            }
+        }
+        if let Body::Advert { to: at, .. } | Body::Control { to: at, .. } = &body
+            && !at.is_multicast()
+        {
+            let owner = self.hosts.iter().position(|host| host.own.iter().any(|(_, own)| own == at));
+            let Some(owner) = owner else { return };
+            (to, end) = (owner, owner + 1);
         }
         self.watch.frames += 1;
         let frame = Rc::new(Frame { sender: port, order: self.watch.frames, honest, on, body });
         while to < end {
-            if to != port {
+            if to != port || self.setting.echo && (to, end) == (port, self.hosts.len()) {
                 let arrives = self.put(port, to, &frame);
                 if honest && farewell && !arrives {
                     self.mark(Mark::FarewellLost);
@@ -62,6 +65,21 @@ impl World {
         if honest && matches!(frame.body, Body::Advert { .. }) {
             self.overhear(frame);
         }
+    }
+
+    /// Sends a BFD control packet to whoever has the address of the session's neighbour, on a segment that both are on.
+    pub(crate) fn send_control(&mut self, host: usize, session: BfdId, payload: &[u8]) {
+        let h = &self.hosts[host];
+        let Some(path) = h.process.as_ref().and_then(|p| p.seen.open.sessions.get(&session)).copied() else {
+            return;
+        };
+        let there = self.hosts.iter().flat_map(|other| &other.own).find(|(_, own)| *own == path.to);
+        let Some((on, _)) = there else { return };
+        let same =
+            |(segment, own): &&(Interface, IpAddr)| segment == on && own.is_ipv4() == path.to.is_ipv4();
+        let Some(own) = h.own.iter().find(same).map(|(_, own)| *own) else { return };
+        let (from, to, hops) = (path.from.unwrap_or(own), path.to, path.hops);
+        self.send(host, *on, Body::Control { from, to, hops, payload: payload.to_vec() });
     }
 
     /// The attacker listens, too.
@@ -125,10 +143,18 @@ impl World {
                 }
                 // A changed copy must be refused; a forgery may be believed.
                 if frame.honest || frame.sender >= self.lan.ports() {
-                    invariant::believe(self, to, frame);
+                    invariant::on_advert(self, to, frame);
                 }
                 let payload = Cow::Borrowed(&payload[..]);
                 self.feed(to, Input::Packet { on, from: *from, to: *at, hops: *hops, payload });
+                invariant::frame_handled(self, to);
+            }
+            Body::Control { from, hops, payload, .. } => {
+                let Some(process) = &mut host.process else { return };
+                if !process.seen.open.sessions.is_empty() {
+                    let payload = Cow::Borrowed(&payload[..]);
+                    self.feed(to, Input::Bfd { from: *from, hops: *hops, payload });
+                }
             }
             Body::Announce(address) => {
                 if self.setting.canary != Some(Canary::DeafNeighbours) {

@@ -45,6 +45,17 @@ pub enum Body {
         /// VRRP header and what follows.
         payload: Vec<u8>,
     },
+    /// A datagram to the UDP port of BFD.
+    Control {
+        /// Source address.
+        from: IpAddr,
+        /// Destination address.
+        to: IpAddr,
+        /// TTL or hop limit.
+        hops: u8,
+        /// The control packet.
+        payload: Vec<u8>,
+    },
     /// Gratuitous ARP, or unsolicited neighbour advertisement.
     Announce(IpAddr),
     /// Who has this address?
@@ -162,7 +173,7 @@ impl Lan {
                 ills.no_multicast && to.is_multicast() || ills.mtu.is_some_and(|mtu| payload.len() > mtu)
             }
             Body::Announce(_) => ills.no_announce,
-            Body::Query(_) | Body::Reply(_) => false,
+            Body::Control { .. } | Body::Query(_) | Body::Reply(_) => false,
         };
         if link.cuts > 0 || filtered || chance(3, ills.loss) || (ills.bursts > 0 && ills.in_burst) {
             return Passage::default();

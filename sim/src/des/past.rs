@@ -86,7 +86,11 @@ impl World {
         let h = &mut self.hosts[host];
         (h.config, h.first) = (node.config().clone(), node.config().clone());
         let mut seen = Seen {
-            open: Open { receives: outside.receives, listening: outside.listening },
+            open: Open {
+                receives: outside.receives,
+                listening: outside.listening,
+                sessions: outside.sessions,
+            },
             views: outside.views,
             ..Seen::default()
         };

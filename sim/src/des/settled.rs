@@ -33,6 +33,7 @@ pub fn check(world: &mut World, component: &Component) {
     let found = invariant::kernel_follows_role(world, component)
         .or_else(|| invariant::groups_agree(world, component))
         .or_else(|| invariant::pools_follow_servers(world, component))
+        .or_else(|| invariant::runs_are_given_up(world, component))
         .or_else(|| invariant::absent_hold_nothing(world));
     if let Some((name, what)) = found {
         world.fail(name, what);
@@ -92,6 +93,14 @@ fn contribution(tracker: &Tracker, good: bool) -> i32 {
 fn tracked_is_good(world: &World, host: usize, config: &Config, tracker: &Tracker) -> bool {
     match &tracker.what {
         Tracked::Interface(_) => world.hosts[host].unplugged == 0,
+        Tracked::Session(id) => config.sessions.get(id).is_some_and(|session| {
+            let other = world.hosts.iter().position(|h| h.own.iter().any(|(_, own)| *own == session.to));
+            other.is_some_and(|other| {
+                let heard = world.lan.open(host, other) && world.lan.open(other, host);
+                let plugged = [host, other].iter().all(|at| world.hosts[*at].unplugged == 0);
+                heard && plugged && world.hosts[other].awake().is_some()
+            })
+        }),
         Tracked::Check(id) => config.checks.get(id).is_some_and(|check| match &*check.probe {
             Probe::Script { broken, .. } => broken.is_none() && world.truth.script_passes(host),
             Probe::Watch(_) => world.truth.script_passes(host),

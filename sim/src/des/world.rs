@@ -56,6 +56,8 @@ pub struct Setting {
     pub clients: usize,
     /// Clients try so often.
     pub probe: Duration,
+    /// Every sender of an advertisement to a group hears it, too, as behind a switch with a loop.
+    pub echo: bool,
     /// Keep the trace in words.
     pub words: bool,
     /// A deliberate mistake of the world, which the invariants must report.

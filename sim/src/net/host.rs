@@ -7,8 +7,9 @@
 use super::board::Shared;
 use super::clock;
 use crate::des::kernel::Request;
+use standfast_core::action::BfdPath;
 use standfast_core::config::item::Item;
-use standfast_core::id::{Interface, Ticket};
+use standfast_core::id::{BfdId, Interface, Ticket};
 use standfast_core::input::{Errno, Input, KernelNotice};
 use standfast_core::time::Time;
 use standfast_io::host::{AddressRequest, Host};
@@ -21,6 +22,8 @@ use turmoil::net::UdpSocket;
 
 /// Where VRRP datagrams go: the number of its IP protocol.
 pub const VRRP_PORT: u16 = 112;
+/// Where BFD's datagrams go, with the same head as VRRP's, since the simulation knows no TTL.
+pub const BFD_PORT: u16 = standfast_core::bfd::PORT;
 /// Where neighbour datagrams go.
 pub const NEIGHBOUR_PORT: u16 = 2054;
 /// Where neighbour discovery shouts.
@@ -125,12 +128,24 @@ fn address(octets: &[u8]) -> Option<IpAddr> {
     Some(v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4))
 }
 
+/// A datagram that carries what the simulation does not: addresses and hops.
+fn with_head(from: IpAddr, to: IpAddr, hops: u8, payload: &[u8]) -> Vec<u8> {
+    let mut datagram = vec![if to.is_ipv4() { 4 } else { 6 }];
+    datagram.extend(octets(from));
+    datagram.extend(octets(to));
+    datagram.push(hops);
+    datagram.extend(payload);
+    datagram
+}
+
 /// A simulated host, as the driver sees it.
 #[derive(Debug)]
 pub struct TurmoilHost {
     board: Shared,
     nth: usize,
     vrrp: UdpSocket,
+    bfd: UdpSocket,
+    sessions: BTreeMap<BfdId, BfdPath>,
     neighbours: Neighbours,
     receives: BTreeSet<IpAddr>,
     pending: BTreeMap<(Time, u64), Request>,
@@ -150,14 +165,15 @@ impl TurmoilHost {
         } else {
             vrrp.set_multicast_loop_v6(false)?;
         }
+        let bfd = UdpSocket::bind((any(v4), BFD_PORT)).await?;
         let neighbours = Neighbours::open(v4).await?;
         {
             let mut board = board.borrow_mut();
             let node = &mut board.nodes[nth];
             node.inbox = node.kernel.dump().into_iter().map(Input::Kernel).collect();
         }
-        let (receives, pending) = (BTreeSet::new(), BTreeMap::new());
-        Ok(TurmoilHost { board, nth, vrrp, neighbours, receives, pending, asked: 0 })
+        let (receives, pending, sessions) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(TurmoilHost { board, nth, vrrp, bfd, sessions, neighbours, receives, pending, asked: 0 })
     }
 
     fn tell(&self, input: Input<'static>) {
@@ -186,6 +202,13 @@ impl TurmoilHost {
         self.receives.contains(&to).then_some(Input::Packet { on: LINK, from, to, hops, payload })
     }
 
+    fn datagram(&self, bytes: &[u8]) -> Option<Input<'static>> {
+        let (header, payload) = bytes.split_at_checked(HEADER)?;
+        let (from, hops) = (address(&header[1..17])?, header[33]);
+        let payload = Cow::Owned(payload.to_vec());
+        (!self.sessions.is_empty()).then_some(Input::Bfd { from, hops, payload })
+    }
+
     fn neighbour(&self, kind: Neighbour, address: IpAddr, sender: SocketAddr) {
         let mut board = self.board.borrow_mut();
         let node = &mut board.nodes[self.nth];
@@ -206,11 +229,7 @@ impl TurmoilHost {
 
 impl Host for TurmoilHost {
     fn advertise(&mut self, on: Interface, from: IpAddr, to: IpAddr, hops: u8, payload: Vec<u8>) {
-        let mut datagram = vec![if to.is_ipv4() { 4 } else { 6 }];
-        datagram.extend(octets(from));
-        datagram.extend(octets(to));
-        datagram.push(hops);
-        datagram.extend(payload);
+        let datagram = with_head(from, to, hops, &payload);
         if let Err(error) = self.vrrp.try_send_to(&datagram, SocketAddr::new(to, VRRP_PORT)) {
             let errno = Errno(error.raw_os_error().unwrap_or(101)); // ENETUNREACH
             self.tell(Input::Kernel(KernelNotice::Unsent { on, errno }));
@@ -257,6 +276,21 @@ impl Host for TurmoilHost {
         }
     }
 
+    fn session(&mut self, ticket: Ticket, session: BfdId, open: Option<BfdPath>) {
+        match open {
+            Some(path) => self.sessions.insert(session, path),
+            None => self.sessions.remove(&session),
+        };
+        self.tell(Input::Done { ticket, result: Ok(()) });
+    }
+
+    fn control(&mut self, session: BfdId, payload: &[u8]) {
+        let Some(path) = self.sessions.get(&session) else { return };
+        let own = self.board.borrow().nodes[self.nth].own;
+        let datagram = with_head(path.from.unwrap_or(own), path.to, path.hops, payload);
+        let _ = self.bfd.try_send_to(&datagram, SocketAddr::new(path.to, BFD_PORT)); // lost like a frame
+    }
+
     async fn next(&mut self) -> Input<'static> {
         let bell = self.board.borrow().nodes[self.nth].bell.clone();
         loop {
@@ -267,11 +301,17 @@ impl Host for TurmoilHost {
             }
             let due = self.pending.first_key_value().map(|((at, _), _)| at.since(clock::now()));
             let mut packet = [0; MAX_DATAGRAM];
+            let mut control = [0; MAX_DATAGRAM];
             tokio::select! { biased;
                 () = bell.notified() => {}
                 () = tokio::time::sleep(due.unwrap_or_default()), if due.is_some() => {}
                 Ok((length, _)) = self.vrrp.recv_from(&mut packet) => {
                     if let Some(input) = self.packet(&packet[..length]) {
+                        return input;
+                    }
+                }
+                Ok((length, _)) = self.bfd.recv_from(&mut control) => {
+                    if let Some(input) = self.datagram(&control[..length]) {
                         return input;
                     }
                 }

@@ -2,7 +2,7 @@
 
 use super::codes;
 use super::instance::{Notified, NotifyDraft, priorities, tell};
-use super::keyword::{Desk, Keyword, Shape, apply, first, note, refused, served};
+use super::keyword::{Desk, Keyword, Shape, apply, first, note, served};
 use super::text::Word;
 use super::tracker::{self, TrackerDraft};
 use super::tree::Statement;
@@ -47,7 +47,9 @@ pub(super) static TABLE: &[Keyword<GroupDraft>] = &[
     served("track_process", Shape::Block(0), "none", "at most 1024", |g, desk, s| {
         tracker::watches(&mut g.trackers, desk, s, Sort::Process);
     }),
-    refused("track_bfd", Shape::Any, "the group would not follow the session", "use a vrrp_script with ping"),
+    served("track_bfd", Shape::Block(0), "none", "at most 1024", |g, desk, s| {
+        tracker::sessions(&mut g.trackers, desk, s);
+    }),
     served("notify_master", Shape::Command, "none", "", tell),
     served("notify_backup", Shape::Command, "none", "", tell),
     served("notify_fault", Shape::Command, "none", "", tell),

@@ -305,12 +305,9 @@ pub(super) static TABLE: &[Keyword<InstanceDraft>] = &[
     served("track_process", Shape::Block(0), "none", "at most 1024", |i, desk, s| {
         tracker::watches(&mut i.trackers, desk, s, Sort::Process);
     }),
-    refused(
-        "track_bfd",
-        Shape::Any,
-        "the priority would not follow the session",
-        "use a vrrp_script with ping",
-    ),
+    served("track_bfd", Shape::Block(0), "none", "at most 1024", |i, desk, s| {
+        tracker::sessions(&mut i.trackers, desk, s);
+    }),
     served("dont_track_primary", Shape::Flag, "off", "", |i, _, _| i.flags.dont_track_primary = true),
     served("garp_master_delay", NUMBER, "5 s", "0 to 4294 s", |i, desk, s| garp::delay(&mut i.garp, desk, s)),
     served("garp_master_repeat", NUMBER, "5", "1 to 1000", |i, desk, s| garp::repeat(&mut i.garp, desk, s)),

@@ -124,6 +124,7 @@ pub(super) struct CheckDrafts {
     /// Where in `scripts` a name is.
     pub(super) index: BTreeMap<String, usize>,
     pub(super) watches: Vec<super::watch::WatchDraft>,
+    pub(super) sessions: Vec<super::bfd::BfdDraft>,
 }
 
 /// What the handlers of keywords work with.

@@ -4,7 +4,7 @@ use super::group::GroupDraft;
 use super::instance::InstanceDraft;
 use super::keyword::Desk;
 use super::tracker::TrackerDraft;
-use super::{codes, finish, globals, link, script, watch};
+use super::{bfd, codes, finish, globals, link, script, watch};
 use crate::config::model::{GroupConfig, InstanceConfig, Tracked, Tracker};
 use crate::config::names::Kind;
 use crate::id::{GroupId, InstanceId};
@@ -39,6 +39,7 @@ pub(super) fn all(desk: &mut Desk<'_>) {
     super::item::finish(desk);
     script::finish(desk);
     watch::finish(desk);
+    bfd::finish(desk);
 }
 
 /// Which group each instance is in; the first one that names it counts.
@@ -161,7 +162,7 @@ fn weighed(desk: &mut Desk<'_>, draft: &TrackerDraft, owner: bool, weights: bool
         (Tracked::Interface(_), false) => {
             (Some(Tracker { weight: 0, ..tracker }), "its failure is a fault instead")
         }
-        (Tracked::Interface(_) | Tracked::Check(_), _) => (None, "it is not tracked"),
+        (Tracked::Interface(_) | Tracked::Check(_) | Tracked::Session(_), _) => (None, "it is not tracked"),
     };
     let help = if owner { "" } else { "add sync_group_tracking_weight to the group, or remove the weight" };
     let message = format!("the weight of `{name}` has no place here ({why}): {effect}");

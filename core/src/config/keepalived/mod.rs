@@ -7,6 +7,7 @@
 pub mod codes;
 
 mod address;
+mod bfd;
 mod command;
 mod expand;
 mod finish;
@@ -143,6 +144,7 @@ pub fn keywords() -> Vec<Row> {
         .chain(rows("vrrp_script", script::TABLE))
         .chain(rows("track_file", watch::FILE))
         .chain(rows("vrrp_track_process", watch::PROCESS))
+        .chain(rows("bfd_instance", bfd::TABLE))
         .chain(rows("vrrp_instance", instance::TABLE))
         .chain(rows("authentication", instance::AUTHENTICATION))
         .chain(rows("vrrp_sync_group", group::TABLE))
@@ -154,15 +156,13 @@ fn matching(pattern: &str, source: &dyn Source) -> Vec<alloc::string::String> {
     include::alternatives(pattern).unwrap_or_default().iter().flat_map(|one| source.glob(one)).collect()
 }
 
-/// Reads `bytes` as a keepalived.conf that is alone in the world: the body of a fuzz target.
+/// Reads `bytes` as a keepalived.conf that is alone in the world: the body of a fuzz target. With a small budget of
+/// expansions, or all the fuzzer's time would go into generators that run to their limit.
 pub fn fuzz_keepalived(bytes: &[u8]) {
+    let options = Options { expansions: Some(500), ..Options::default() };
     let source = MemorySource::with("keepalived.conf", bytes);
-    let loaded = super::load::load(
-        &[(super::load::Language::Keepalived, "keepalived.conf")],
-        &source,
-        None,
-        &Options::default(),
-    );
+    let loaded =
+        super::load::load(&[(super::load::Language::Keepalived, "keepalived.conf")], &source, None, &options);
     assert_eq!(
         loaded.config.is_none(),
         loaded.findings.errors() > 0,

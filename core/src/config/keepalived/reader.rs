@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
             findings,
             tree: Tree::default(),
             definitions: BTreeMap::new(),
-            budget: MAX_EXPANSIONS,
+            budget: options.expansions.unwrap_or(MAX_EXPANSIONS),
             grown: 0,
             files: 0,
             stack: Vec::new(),
@@ -210,9 +210,9 @@ impl<'a> Reader<'a> {
             return;
         }
         let first: String = rest.iter().map(|ch| ch.c).take_while(|c| !blank(*c)).collect();
-        let mut out = Text::new();
+        let mut out = Text::with_capacity(rest.len());
         let Ok(lines) = self.expand(line, rest, &mut out, keyword::takes_command(&first)) else { return };
-        self.grown += if self.budget < MAX_EXPANSIONS { out.len() } else { 0 };
+        self.grown += if self.budget < self.allowed() { out.len() } else { 0 };
         if self.grown > MAX_GROWN {
             self.budget = 0;
         }
@@ -344,11 +344,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The whole budget.
+    fn allowed(&self) -> u32 {
+        self.options.expansions.unwrap_or(MAX_EXPANSIONS)
+    }
+
     /// One step of the budget; false when it is used up, said once.
     pub(super) fn spend(&mut self, line: &Arc<Line>) -> bool {
         if self.budget == 0 {
             if !self.tree.full {
-                let message = format!("more than {MAX_EXPANSIONS} references and generated lines");
+                let message = format!("more than {} references and generated lines", self.allowed());
                 self.error(line.whole(), codes::EXPANSION, message, "the rest is not read");
                 self.tree.full = true;
             }

@@ -2,7 +2,7 @@
 
 use super::keyword::{Desk, Keyword, Shape, apply, note, refused, served};
 use super::tree::Statement;
-use super::{codes, globals, group, instance, item, link, script, watch};
+use super::{bfd, codes, globals, group, instance, item, link, script, watch};
 use alloc::format;
 use alloc::string::ToString;
 
@@ -31,12 +31,7 @@ pub(super) static TABLE: &[Keyword<()>] = &[
     served("vrrp_track_process", Shape::Block(1), "one name", "at most 1024", |(), desk, s| {
         watch::read(desk, s);
     }),
-    refused(
-        "bfd_instance",
-        Shape::Any,
-        "the priority would not follow the session",
-        "use a vrrp_script with ping",
-    ),
+    served("bfd_instance", Shape::Block(1), "one name", "at most 1024", |(), desk, s| bfd::read(desk, s)),
     served("static_ipaddress", Shape::Block(0), "none", "at most 1024", |(), desk, s| {
         item::static_addresses(desk, s);
     }),

@@ -1,12 +1,12 @@
-//! Lines of `track_script` and `track_interface`, for one virtual router or for a sync group.
+//! Lines of `track_script`, `track_bfd` and their kin, for one virtual router or for a sync group.
 
 use super::codes;
 use super::keyword::Desk;
-use super::script;
 use super::text::Word;
 use super::tree::Statement;
 use super::values::{interface, number};
 use super::watch::{self, Sort, WatchDraft};
+use super::{bfd, script};
 use crate::config::model::{Tracked, Tracker};
 use alloc::format;
 use alloc::vec::Vec;
@@ -73,6 +73,37 @@ pub(super) fn watches(list: &mut Vec<TrackerDraft>, desk: &mut Desk<'_>, block: 
             if let Some(added) = list.last_mut().filter(|added| added.at.line.number == name.line.number) {
                 added.weighed = weighed;
             }
+        }
+    }
+}
+
+/// Lines of `track_bfd`.
+pub(super) fn sessions(list: &mut Vec<TrackerDraft>, desk: &mut Desk<'_>, block: &Statement) {
+    for line in block.body.iter().flatten() {
+        let Some(name) = line.words.first().filter(|word| !word.poisoned) else { continue };
+        let Some(draft) = desk.checks.sessions.iter().find(|draft| draft.name.text == name.text) else {
+            let near = desk.checks.sessions.iter().map(|draft| draft.name.text.as_str());
+            let mut help = desk.near(&name.text, near);
+            if help.is_empty() {
+                help = "the bfd_instance block must stand above this one".into();
+            }
+            desk.error(name.span(), codes::NO_SUCH_NAME, format!("no bfd_instance `{}`", name.text), &help);
+            continue;
+        };
+        if !draft.is_for_routers() {
+            let message = format!("bfd_instance `{}` is for checkers only", name.text);
+            desk.error(
+                name.span(),
+                codes::NO_SUCH_NAME,
+                message,
+                "add the line `vrrp` to it, or remove `checker`",
+            );
+            continue;
+        }
+        let default = (draft.weight, draft.reverse);
+        let what = Tracked::Session(bfd::id(desk, &name.text));
+        if let Some((weight, reverse)) = weight(desk, line, default) {
+            add(list, desk, name, Tracker { what, weight, reverse });
         }
     }
 }

@@ -82,6 +82,10 @@ pub(super) fn watched(config: Option<&Config>, tracker: &Tracker) -> String {
             let check = config.and_then(|config| config.checks.get(id));
             check.map_or_else(|| "a check".to_string(), |check| check.name.to_string())
         }
+        Tracked::Session(id) => {
+            let session = config.and_then(|config| config.sessions.get(id));
+            session.map_or_else(|| "a BFD session".to_string(), |session| session.name.to_string())
+        }
     }
 }
 
@@ -157,7 +161,7 @@ fn order(
     let mut places = alloc::vec![member.at(Key::Priority)];
     let tracked = weighted(member).into_iter().find_map(|tracker| match tracker.what {
         Tracked::Check(id) => member.node.config.as_ref()?.checks.get(&id),
-        Tracked::Interface(_) => None,
+        Tracked::Interface(_) | Tracked::Session(_) => None,
     });
     places.extend(tracked.map(|check| member.node.at(member.node.places.check(&check.name, &["weight"]))));
     places.extend(below.iter().map(|other| other.at(Key::Priority)));

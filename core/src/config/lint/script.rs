@@ -22,7 +22,7 @@ pub(super) fn rules(node: &Node, config: &Config, report: &mut Report) {
     let tracked: BTreeSet<_> = trackers
         .filter_map(|tracker| match tracker.what {
             Tracked::Check(id) => Some(id),
-            Tracked::Interface(_) => None,
+            Tracked::Interface(_) | Tracked::Session(_) => None,
         })
         .collect();
     for check in tracked.iter().filter_map(|id| config.checks.get(id)) {

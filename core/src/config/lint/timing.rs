@@ -51,7 +51,7 @@ fn skew(member: &Member<'_>) -> Duration {
 fn check<'a>(member: &Member<'a>, tracker: &Tracker) -> Option<&'a CheckConfig> {
     match tracker.what {
         Tracked::Check(id) => member.node.config.as_ref()?.checks.get(&id).map(AsRef::as_ref),
-        Tracked::Interface(_) => None,
+        Tracked::Interface(_) | Tracked::Session(_) => None,
     }
 }
 

@@ -35,6 +35,8 @@ tables! {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         watch: Vec<NamedWatch>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        bfd: Vec<Bfd>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         virtual_router: Vec<VirtualRouter>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         group: Vec<Group>,
@@ -202,10 +204,11 @@ tables! {
         extra: Option<Time>,
     }
 
-    /// `[[virtual_router.track]]`: an interface or a check.
+    /// `[[virtual_router.track]]`: an interface, a check or a BFD session.
     struct Track {
         interface: Option<String>,
         check: Option<Spanned<String>>,
+        bfd: Option<Spanned<String>>,
         weight: Option<TrackWeight>,
         reverse: Option<bool>,
     }
@@ -280,6 +283,20 @@ tables! {
         parameters: Option<Parameters>,
         least: Option<u32>,
         most: Option<u32>,
+    }
+
+    /// `[[bfd]]`: a BFD session that virtual routers track.
+    struct Bfd {
+        name: Spanned<String>,
+        neighbor: IpAddr,
+        source: Option<IpAddr>,
+        hops: Option<AtLeastOne>,
+        max_hops: Option<u8>,
+        min_tx: Option<Time>,
+        min_rx: Option<Time>,
+        idle_tx: Option<Time>,
+        multiplier: Option<AtLeastOne>,
+        passive: Option<bool>,
     }
 
     /// `[check.run]`, `[pool.check]`, `[pool.server.check]`: what a check does, when, how many runs decide.

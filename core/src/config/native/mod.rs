@@ -1,6 +1,6 @@
 //! The native file: TOML in the words of RFC 9568 and of common usage, for all that the two other languages can say.
 //!
-//! `[node]`, `[[check]]` (with `[check.run]`), `[[virtual_router]]` (with `address`, `election`, `transport`,
+//! `[node]`, `[[check]]` (with `[check.run]`), `[[watch]]`, `[[bfd]]`, `[[virtual_router]]` (with `address`, `election`, `transport`,
 //! `announce`, `track`, `notify`), `[[routing]]`, `[[group]]`, `[[pool]]` (with `check` for all its servers, `server`, `log`) and
 //! `[[frontend]]` (with `bind`, `log`). Times are strings with a unit (`"250ms"`, `"2s"`). Unknown keys are errors.
 //! What is left out has the default that the keepalived and haproxy languages have.
@@ -8,6 +8,7 @@
 //! `file` is the text as serde sees it, `value` single values, `read` the way into the model, `write` the way back:
 //! `read` of what `write` made is the same configuration, apart from its ids.
 
+mod bfd;
 mod check;
 pub mod codes;
 mod desk;
@@ -93,8 +94,9 @@ fn keys(
         }
         toml::de::DeValue::Array(list) => {
             for item in list.iter() {
-                let named =
-                    ["address", "check", "interface", "name"].iter().find_map(|key| item.get_ref().get(*key));
+                let named = ["address", "check", "bfd", "interface", "name"]
+                    .iter()
+                    .find_map(|key| item.get_ref().get(*key));
                 if let Some((named, text)) = named.and_then(|named| Some((named, named.get_ref().as_str()?)))
                 {
                     let text = text.split('/').next().unwrap_or("");

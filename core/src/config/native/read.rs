@@ -1,5 +1,6 @@
 //! From the file's tables to the model: names to ids, defaults filled in, what concerns several values checked.
 
+use super::bfd;
 use super::check;
 use super::codes;
 use super::desk::Desk;
@@ -9,14 +10,14 @@ use super::value::{AtLeastOne, Time, VersionNumber};
 use super::watch;
 use crate::action::AddressOptions;
 use crate::config::model::{
-    Algorithm, AnnounceConfig, AnnounceGap, Authentication, Bind, Command, Config, Debounce, Deleted,
-    Destination, ElectionConfig, Family, FrontendConfig, GapGroup, GroupConfig, InstanceConfig, LinksConfig,
-    LogFormat, LogTarget, NodeConfig, NotifyConfig, OldChecksum, Peer, Pipe, PoolConfig, Redispatch,
-    RouterConfig, Scope, ServerConfig, StartDelay, Tracked, Tracker, TransportConfig, Version,
+    Algorithm, AnnounceConfig, AnnounceGap, Authentication, BfdConfig, Bind, Command, Config, Debounce,
+    Deleted, Destination, ElectionConfig, Family, FrontendConfig, GapGroup, GroupConfig, InstanceConfig,
+    LinksConfig, LogFormat, LogTarget, NodeConfig, NotifyConfig, OldChecksum, Peer, Pipe, PoolConfig,
+    Redispatch, RouterConfig, Scope, ServerConfig, StartDelay, Tracked, Tracker, TransportConfig, Version,
     VirtualAddress,
 };
 use crate::config::names::Kind;
-use crate::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
+use crate::id::{BfdId, CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -28,17 +29,7 @@ use core::time::Duration;
 /// Fills `config` with what `file` says.
 pub(super) fn lower(desk: &mut Desk<'_>, file: &File, config: &mut Config) {
     if let Some(node) = &file.node {
-        let links = links(node);
-        let grouped: usize = links.groups.iter().map(|group| group.interfaces.len()).sum();
-        if links.debounce.len().max(grouped) > LinksConfig::MAX_INTERFACES {
-            let message = format!("more than {} interfaces", LinksConfig::MAX_INTERFACES);
-            desk.error(codes::TOO_MANY, &(0..0), message, None);
-        }
-        if node.pipe.len() > Pipe::MOST {
-            let message = format!("more than {} pipes", Pipe::MOST);
-            desk.error(codes::TOO_MANY, &(0..0), message, None);
-        }
-        config.node = self::node(node);
+        whole(desk, node, config);
     }
     let mut checks = BTreeMap::new();
     for named in &file.check {
@@ -55,11 +46,12 @@ pub(super) fn lower(desk: &mut Desk<'_>, file: &File, config: &mut Config) {
             config.checks.extend(lowered.map(|check| (id, Arc::new(check))));
         }
     }
+    let sessions = self::sessions(desk, file, config);
     let mut routers = BTreeMap::new();
     for router in limited(desk, &file.virtual_router, Config::MAX_INSTANCES, |router| &router.name) {
         let id = InstanceId(config.names.id(Kind::Instance, router.name.get_ref()));
         if desk.once(&mut routers, &router.name, id) {
-            let lowered = self::router(desk, router, id, &checks);
+            let lowered = self::router(desk, router, id, (&checks, &sessions));
             config.instances.insert(id, Arc::new(lowered));
         }
     }
@@ -97,6 +89,39 @@ pub(super) fn lower(desk: &mut Desk<'_>, file: &File, config: &mut Config) {
             config.frontends.insert(id, Arc::new(lowered));
         }
     }
+}
+
+/// What concerns the node as a whole.
+fn whole(desk: &mut Desk<'_>, node: &file::Node, config: &mut Config) {
+    let links = links(node);
+    let grouped: usize = links.groups.iter().map(|group| group.interfaces.len()).sum();
+    if links.debounce.len().max(grouped) > LinksConfig::MAX_INTERFACES {
+        let message = format!("more than {} interfaces", LinksConfig::MAX_INTERFACES);
+        desk.error(codes::TOO_MANY, &(0..0), message, None);
+    }
+    if node.pipe.len() > Pipe::MOST {
+        let message = format!("more than {} pipes", Pipe::MOST);
+        desk.error(codes::TOO_MANY, &(0..0), message, None);
+    }
+    config.node = self::node(node);
+}
+
+/// All BFD sessions; their ids by name.
+fn sessions(desk: &mut Desk<'_>, file: &File, config: &mut Config) -> BTreeMap<String, BfdId> {
+    let mut sessions = BTreeMap::new();
+    for table in limited(desk, &file.bfd, BfdConfig::MAX_SESSIONS, |table| &table.name) {
+        let id = BfdId(config.names.id(Kind::Bfd, table.name.get_ref()));
+        if desk.once(&mut sessions, &table.name, id) {
+            let lowered = bfd::lower(desk, table, id);
+            let neighbor = lowered.as_ref().map(|session| session.to);
+            if config.sessions.values().any(|other| Some(other.to) == neighbor) {
+                let message = "another `bfd` has the same neighbor".into();
+                desk.error(codes::DUPLICATE, &table.name.span(), message, None);
+            }
+            config.sessions.extend(lowered.map(|session| (id, Arc::new(session))));
+        }
+    }
+    sessions
 }
 
 /// The first `most` of `all`; says so when there are more.
@@ -205,7 +230,7 @@ fn router(
     desk: &mut Desk<'_>,
     router: &file::VirtualRouter,
     id: InstanceId,
-    checks: &BTreeMap<String, CheckId>,
+    known: Known<'_>,
 ) -> InstanceConfig {
     let v6 = match router.family {
         Some(family) => family == file::Family::Ipv6,
@@ -242,7 +267,7 @@ fn router(
         transport: transport(desk, router, v6),
         authentication,
         announce: announce(router.announce.as_ref()),
-        trackers: router.track.iter().filter_map(|track| tracker(desk, track, checks, &at)).collect(),
+        trackers: router.track.iter().filter_map(|track| tracker(desk, track, known, &at)).collect(),
         notify: router.notify.as_ref().map(notify).unwrap_or_default(),
         router: RouterConfig {
             interface,
@@ -374,17 +399,21 @@ pub(super) fn announce(table: Option<&file::Announce>) -> AnnounceConfig {
     }
 }
 
+/// Checks and sessions by name.
+type Known<'a> = (&'a BTreeMap<String, CheckId>, &'a BTreeMap<String, BfdId>);
+
 fn tracker(
     desk: &mut Desk<'_>,
     track: &file::Track,
-    checks: &BTreeMap<String, CheckId>,
+    (checks, sessions): Known<'_>,
     at: &core::ops::Range<usize>,
 ) -> Option<Tracker> {
-    let what = match (&track.interface, &track.check) {
-        (Some(interface), None) => Tracked::Interface(Arc::from(interface.as_str())),
-        (None, Some(check)) => Tracked::Check(desk.find(checks, check, "check")?),
-        (Some(_), Some(_)) | (None, None) => {
-            let message = "each `track` names either an `interface` or a `check`".into();
+    let what = match (&track.interface, &track.check, &track.bfd) {
+        (Some(interface), None, None) => Tracked::Interface(Arc::from(interface.as_str())),
+        (None, Some(check), None) => Tracked::Check(desk.find(checks, check, "check")?),
+        (None, None, Some(bfd)) => Tracked::Session(desk.find(sessions, bfd, "bfd")?),
+        (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) | (None, None, None) => {
+            let message = "each `track` names either an `interface`, a `check` or a `bfd`".into();
             desk.error(codes::CONTRADICTION, at, message, None);
             return None;
         }

@@ -1,5 +1,6 @@
 //! From the model to the file's tables; what has its default is left out.
 
+use super::bfd;
 use super::check::{raise, unless};
 use super::file::{self, File};
 use super::process;
@@ -30,6 +31,7 @@ pub(super) fn file(config: &Config) -> File {
     File {
         node: (config.node != NodeConfig::default()).then(|| node(&config.node)),
         watch: config.checks.values().filter_map(|check| watch::raise(check)).collect(),
+        bfd: config.sessions.values().map(|session| bfd::raise(session)).collect(),
         check: checks
             .filter(|check| !matches!(*check.probe, Probe::Watch(_)))
             .map(|check| file::NamedCheck { name: named(&check.name), run: raise(check, None) })
@@ -265,12 +267,13 @@ fn announce(announce: &AnnounceConfig) -> Option<file::Announce> {
 }
 
 fn tracker(config: &Config, tracker: &Tracker) -> Option<file::Track> {
-    let (interface, check) = match &tracker.what {
-        Tracked::Interface(name) => (Some(name.to_string()), None),
-        Tracked::Check(id) => (None, Some(named(&config.checks.get(id)?.name))),
+    let (interface, check, bfd) = match &tracker.what {
+        Tracked::Interface(name) => (Some(name.to_string()), None, None),
+        Tracked::Check(id) => (None, Some(named(&config.checks.get(id)?.name)), None),
+        Tracked::Session(id) => (None, None, Some(named(&config.sessions.get(id)?.name))),
     };
     let weight = unless(tracker.weight, 0).map(TrackWeight);
-    Some(file::Track { interface, check, weight, reverse: yes(tracker.reverse) })
+    Some(file::Track { interface, check, bfd, weight, reverse: yes(tracker.reverse) })
 }
 
 fn pool(config: &Config, pool: &PoolConfig) -> file::Pool {

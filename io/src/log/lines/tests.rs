@@ -2,8 +2,8 @@
 
 use super::*;
 use standfast_core::config::model::{Algorithm, PoolConfig, Redispatch, ServerConfig};
-use standfast_core::id::{CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId};
-use std::net::IpAddr;
+use standfast_core::id::{BfdId, CheckId, FrontendId, InstanceId, Interface, PoolId, ServerId};
+use standfast_core::wire::bfd::BfdError;
 use std::sync::Arc;
 
 const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 12));
@@ -90,6 +90,21 @@ fn lines_about_virtual_routers_keep_the_familiar_phrases_and_say_why() {
         (
             Event::GroupRole { name: vi(), to: Role::Master },
             "VRRP_Group(VI_1) Syncing instances to MASTER state",
+        ),
+        (
+            Event::Session {
+                session: BfdId(1),
+                name: vi(),
+                neighbor: PEER,
+                from: State::Up,
+                to: State::Down,
+                why: Diagnostic::EXPIRED,
+            },
+            "BFD_Instance(VI_1) Entering Down state (neighbour 192.0.2.12, detection time expired)",
+        ),
+        (
+            Event::BfdRejected { name: vi(), from: PEER, error: BfdError::Sender },
+            "BFD_Instance(VI_1) dropped a packet from 192.0.2.12: it is not from the neighbour (bfd_sender)",
         ),
         (
             Event::Ordered { what: "virtual router VI_1 resigns".into() },
