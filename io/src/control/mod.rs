@@ -1,7 +1,7 @@
 //! The local socket: what operators ask of a running daemon, one line of JSON each way.
 //!
 //! A client writes one [`Request`] and a line feed, reads one [`Reply`], and is done. Only root and the daemon's own
-//! user are served (the file's mode, and the peer's credentials). [`Control`] takes the socket and serves; [`orders`]
+//! user are served (the file's mode, and the peer's credentials). [`Control`] takes the socket and serves; [`orders()`]
 //! finds what names mean; [`Report`] is how the node stands. Everything is bounded: clients at once, octets of a
 //! request, and the time that a client may take; the daemon's loop never waits for any of them.
 
