@@ -219,13 +219,14 @@ impl Hold {
             return Told::Nothing;
         }
         self.asked = None;
-        self.attempts = 0;
+        let repeated = core::mem::take(&mut self.attempts) > 0;
         let before = self.owned;
         self.owned = own;
         if own {
             self.confirmed = desk.now();
-        } else if result.is_err() {
-            self.removing_until = None; // nothing was removed, so no notice follows
+        } else if result.is_err() && !repeated {
+            // Nothing was removed, so no notice follows; unless an earlier request did it, whose answer came too late.
+            self.removing_until = None;
         }
         if let (true, Some(on)) = (before != own, self.on) {
             desk.tell(Event::Address { name: name.clone(), on, address: self.spec.address, owned: own });

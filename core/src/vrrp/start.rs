@@ -9,7 +9,7 @@ use crate::event::{Role, Why};
 use crate::id::InstanceId;
 use crate::outbox::Context;
 use crate::time::Time;
-use crate::timers::RouterTimer;
+use crate::timers::{RouterTimer, TimerKey};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -173,8 +173,10 @@ impl Instance {
                 if late > self.clock.interval / LATE_PART {
                     let at = now + self.listening_time();
                     self.arm(desk, RouterTimer::MasterDown, at);
-                    if self.is_armed(desk, RouterTimer::Preempt) {
-                        self.arm(desk, RouterTimer::Preempt, at);
+                    // Not before it has listened, nor before its delay is over.
+                    let running = desk.cx.timers.at(TimerKey::Router(self.id(), RouterTimer::Preempt));
+                    if let Some(running) = running {
+                        self.arm(desk, RouterTimer::Preempt, running.max(at));
                     }
                 }
             }

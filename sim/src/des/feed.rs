@@ -120,13 +120,6 @@ impl World {
 
     /// A planned wake-up comes.
     pub(crate) fn wake(&mut self, host: usize, nth: u64) {
-        let planned = self.hosts[host].process.as_ref().filter(|process| process.wake.0 == nth);
-        if planned.and_then(|process| process.wake.1).is_some_and(|due| due < self.now)
-            && let Some(process) = &mut self.hosts[host].process
-        {
-            let parting = &mut process.seen.farewells.parting;
-            parting.values_mut().for_each(|parting| parting.late = true);
-        }
         let now = self.hosts[host].read(self.now);
         let powered = self.hosts[host].powered;
         let taped = matches!(self.hosts[host].machine.past, Past::Tape(..));

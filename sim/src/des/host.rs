@@ -237,8 +237,6 @@ pub struct Parting {
     pub since: Time,
     /// When a successor was first heard.
     pub heard: Option<Time>,
-    /// Its daemon may have been woken late since.
-    pub late: bool,
 }
 
 /// What an operator has ordered.

@@ -139,6 +139,35 @@ fn a_notice_of_our_own_removal_is_expected_even_after_a_dump_that_knew_of_it() {
 }
 
 #[test]
+fn a_repeated_removal_that_finds_nothing_leaves_the_notice_of_the_first_one_expected() {
+    let mut bench = Bench::master(instance(1, 200));
+    bench.answer = None;
+    bench.hear(PEER, 201);
+    bench.answer = Some(Err(Errno::EADDRNOTAVAIL));
+    bench.run(ms(300)); // asked again: the first request has done it
+    bench.answer = Some(Ok(()));
+    bench.hear(PEER, 0);
+    bench.run(ms(300));
+    assert_eq!(bench.role(ID), Role::Master);
+    bench.kernel(&gone(VIP));
+    assert_eq!(bench.role(ID), Role::Master);
+}
+
+#[test]
+fn a_freeze_does_not_shorten_the_preemption_delay() {
+    let mut config = instance(1, 200);
+    config.election.preempt_delay = ms(20_000);
+    let mut bench = Bench::with(config);
+    bench.hear(PEER, 100);
+    bench.freeze(ms(4_500)); // for longer than a backup waits
+    for _ in 0..10 {
+        bench.hear(PEER, 100);
+        bench.run(ms(500));
+        assert_eq!(bench.role(ID), Role::Backup);
+    }
+}
+
+#[test]
 fn the_specific_command_runs_first_and_notify_gets_four_words_more() {
     let command =
         |word: &str| Some(Command { argv: vec![String::from("sh"), String::from(word)].into(), user: None });

@@ -59,6 +59,8 @@ impl Run<'_> {
 
     /// Somebody repeats the farewell of all masters, while a backup must take over within `bound`.
     pub(super) fn repeat_farewell(&mut self, bound: Duration) {
+        // What the lost master still sent has arrived.
+        self.pass(self.plan.shape.delay.1);
         let every = ((bound - SLACK) / REPEATS).max(FASTEST);
         let until = self.world.now + bound;
         self.world.attack(Attack { what: Forgery::Priority(0), every, until });

@@ -39,12 +39,7 @@ pub(super) fn role(world: &mut World, host: usize, event: &Event) -> Broken {
         }
         Why::Order | Why::Stop if *to == Role::Init => {
             let since = h.read(world.now);
-            h.process
-                .as_mut()?
-                .seen
-                .farewells
-                .parting
-                .insert(*instance, Parting { since, heard: None, late: false });
+            h.process.as_mut()?.seen.farewells.parting.insert(*instance, Parting { since, heard: None });
             None
         }
         Why::Start
@@ -92,6 +87,7 @@ pub(super) fn forget(world: &mut World, host: usize) {
 
 /// E4: the address stays until a peer was heard and its announcements had their time, or nobody came; and no longer.
 pub(super) fn make_before_break(world: &mut World, host: usize, address: IpNet) -> Broken {
+    let sleepy = world.watch.sleepy;
     let h = &mut world.hosts[host];
     let now = h.read(world.now);
     let mut instances = h.config.instances.iter();
@@ -99,14 +95,14 @@ pub(super) fn make_before_break(world: &mut World, host: usize, address: IpNet) 
     let key = RouterKey::of(config);
     let slowest = skew(config.router.version, 1, config.election.interval);
     let seen = &mut h.process.as_mut()?.seen;
-    let Parting { since, heard, late } = seen.farewells.parting.remove(id)?;
+    let Parting { since, heard } = seen.farewells.parting.remove(id)?;
     let patience = (slowest + HANDOVER_GRACE).min(LEAVE_AT_MOST);
     let graced = heard.map(|at| now.since(at));
     if now.since(since) < patience && graced.is_none_or(|grace| grace < HANDOVER_GRACE) {
         let what = format!("vrid {}: gives {address} up before a peer has it", key.vrid);
         return Some(("E4", what));
     }
-    let kept = graced.filter(|grace| *grace > HANDOVER_GRACE + LATE && !late && seen.thawed.is_none())?;
+    let kept = graced.filter(|grace| *grace > HANDOVER_GRACE + LATE && !sleepy && seen.thawed.is_none())?;
     Some(("E4", format!("vrid {}: keeps {address} {kept:?} after its successor was heard", key.vrid)))
 }
 
