@@ -1,5 +1,7 @@
 //! A session driven by hand: the rules of reception, the state machine, and the timers of RFC 5880.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test fails by panicking")]
+
 use super::*;
 use crate::action::Action;
 use crate::config::model::BfdTiming;
@@ -171,7 +173,8 @@ fn each_rule_of_reception_refuses_its_packet_and_changes_nothing() {
         change(&mut octets);
         octets
     };
-    let rules: [(&dyn Fn(&mut Vec<u8>), BfdError); 11] = [
+    type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
+    let rules: [(Damage<'_>, BfdError); 11] = [
         (&|o| o[0] = 0x40, BfdError::Version),
         (&|o| o[3] = 23, BfdError::Length),
         (&|o| o[3] = 25, BfdError::Length),

@@ -5,6 +5,7 @@
 //! announcement: an address is announced when the kernel has said for the first time that it is there.
 
 use super::lease;
+use super::links::Dump;
 use super::sweep::Orphan;
 use super::world::{Asked, Desk};
 use crate::action::Action;
@@ -271,6 +272,24 @@ impl Hold {
         // `no_track`: nobody may care, but wanted is wanted.
         self.request(desk, id, true);
         Told::Nothing
+    }
+
+    /// A dump that does not name it tells of our own removal; the notice of that is still to come, and must find us expecting
+    /// it.
+    pub(super) fn is_given_up_at(&self, on: Interface, address: IpNet) -> bool {
+        self.spec.address == address && self.on == Some(on) && !self.wanted
+    }
+
+    /// Where it ought to be, when a dump that began after the kernel's last answer does not name it. The notices of its
+    /// arrival and of its end may both be lost, so that nothing else would ever tell; nor is it our own removal then.
+    pub(super) fn missing_from(&mut self, dump: &Dump) -> Option<(Interface, IpNet)> {
+        let at = (self.on?, self.spec.address);
+        let believed = self.wanted && self.owned && self.asked.is_none() && self.confirmed < dump.began;
+        if !believed || dump.addresses.contains(&at) {
+            return None;
+        }
+        self.removing_until = None;
+        Some(at)
     }
 
     /// The link that it was on is gone, and the address with it.

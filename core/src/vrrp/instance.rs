@@ -8,6 +8,7 @@ use super::address::{Hold, Told};
 use super::announce::Announcing;
 use super::election::{self, FAREWELL, OWNER};
 use super::leave::Leaving;
+use super::links::Dump;
 use super::priority::Fault;
 use super::receive::Complaints;
 use super::status::{AddressStatus, Counters, MasterStatus, PaceStatus, PriorityStatus, RouterStatus};
@@ -382,6 +383,16 @@ impl Instance {
         }
         self.arm_retry(desk);
         lost
+    }
+
+    /// The addresses that the kernel once granted and that a whole dump does not name.
+    pub(super) fn missing_from(&mut self, dump: &Dump) -> Vec<(Interface, IpNet)> {
+        self.holds.iter_mut().filter_map(|hold| hold.missing_from(dump)).collect()
+    }
+
+    /// The address at `on` is one of ours that we do not want any more.
+    pub(super) fn has_given_up(&self, on: Interface, address: IpNet) -> bool {
+        self.holds.iter().any(|hold| hold.is_given_up_at(on, address))
     }
 
     /// A link is gone, and all addresses with it.

@@ -124,6 +124,15 @@ impl Items {
         });
     }
 
+    /// Follows virtual routers to their new ids.
+    pub(super) fn rename(&mut self, renamed: &BTreeMap<InstanceId, InstanceId>) {
+        let taken: Vec<(Owner, Vec<Entry>)> = renamed
+            .iter()
+            .filter_map(|(old, new)| Some((Some(*new), self.of.remove(&Some(*old))?)))
+            .collect();
+        self.of.extend(taken);
+    }
+
     /// An answer is outstanding.
     pub(super) fn is_asked(&self, owner: Owner) -> bool {
         self.of.get(&owner).is_some_and(|entries| entries.iter().any(|entry| entry.asked.is_some()))

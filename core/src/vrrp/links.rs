@@ -31,11 +31,12 @@ struct Known {
     addresses: Vec<Reported>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Dump {
-    began: Time,
+/// What a dump has named so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Dump {
+    pub(super) began: Time,
     links: BTreeSet<Interface>,
-    addresses: BTreeSet<(Interface, IpNet)>,
+    pub(super) addresses: BTreeSet<(Interface, IpNet)>,
 }
 
 /// What a notice changed.
@@ -49,8 +50,8 @@ pub(super) struct Change {
     pub(super) link: Option<Interface>,
     /// Something that sources, faults or receptions depend on differs.
     pub(super) relevant: bool,
-    /// A dump is over.
-    pub(super) complete: bool,
+    /// A dump is over, and has named this.
+    pub(super) complete: Option<Dump>,
 }
 
 /// All links of the host.
@@ -203,7 +204,7 @@ impl Links {
                 kept
             });
         }
-        Change { links_gone, gone, link: None, relevant: true, complete: true }
+        Change { links_gone, gone, link: None, relevant: true, complete: Some(dump) }
     }
 }
 
@@ -246,7 +247,7 @@ mod tests {
         let change = links.learn(Time::ZERO, &KernelNotice::ResyncEnd);
         assert_eq!(change.links_gone, vec![Interface(2)]);
         assert_eq!(change.gone, vec![(Interface(1), "192.0.2.1/24".parse().unwrap())]);
-        assert!(change.complete);
+        assert!(change.complete.is_some());
         assert_eq!(links.index("b"), None);
     }
 
@@ -268,7 +269,7 @@ mod tests {
             links.learn(Time::ZERO, &notice);
         }
         let change = links.learn(Time::ZERO, &KernelNotice::ResyncEnd);
-        assert_eq!((change.links_gone, change.complete), (vec![Interface(1)], true));
+        assert_eq!((change.links_gone, change.complete.is_some()), (vec![Interface(1)], true));
     }
 
     #[test]

@@ -174,7 +174,7 @@ impl Routers {
         let change = self.world.links.learn(cx.now, notice);
         self.debounce(cx);
         if !self.stage.started {
-            if change.complete {
+            if change.complete.is_some() {
                 self.start(cx);
             }
             return;
@@ -191,9 +191,14 @@ impl Routers {
             self.unsent.remove(&on);
             self.everyone(cx, |instance, desk| instance.on_link(desk));
         }
-        for (on, address) in &change.gone {
-            self.on_address_gone(cx, *on, *address);
-            self.on_static_address_gone(cx, *on, *address);
+        let mut gone = change.gone;
+        if let Some(dump) = &change.complete {
+            gone.retain(|(on, address)| !self.instances.values().any(|one| one.has_given_up(*on, *address)));
+            gone.extend(self.instances.values_mut().flat_map(|instance| instance.missing_from(dump)));
+        }
+        for (on, address) in gone {
+            self.on_address_gone(cx, on, address);
+            self.on_static_address_gone(cx, on, address);
         }
         if change.relevant {
             self.settle(cx);

@@ -90,6 +90,7 @@ impl Routers {
         }
         if !renamed.is_empty() {
             self.tickets.rename(renamed);
+            self.items.rename(renamed);
             cx.timers.rename(|key| match key {
                 TimerKey::Router(id, timer) => {
                     TimerKey::Router(renamed.get(&id).copied().unwrap_or(id), timer)
@@ -98,8 +99,8 @@ impl Routers {
                 | TimerKey::Listen(_)
                 | TimerKey::Bfd(..)
                 | TimerKey::Leftover
-                | TimerKey::Debounce
-                | TimerKey::Items => key,
+                | TimerKey::Items
+                | TimerKey::Debounce => key,
             });
         }
     }

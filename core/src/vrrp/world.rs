@@ -214,7 +214,7 @@ impl Tickets {
     /// Virtual routers that go on under another id still wait for their answers.
     pub(super) fn rename(&mut self, renamed: &BTreeMap<InstanceId, InstanceId>) {
         for asked in self.open.values_mut() {
-            if let Asked::Address(id) = asked {
+            if let Asked::Address(id) | Asked::Item(Some(id)) = asked {
                 *id = renamed.get(id).copied().unwrap_or(*id);
             }
         }

@@ -63,14 +63,7 @@ pub fn human(event: &Event) -> (u8, String) {
             (NOTICE, format!("Address {address} on {on} is left over from an earlier run: {then}"))
         }
         Event::Refused { what, errno } => (ERROR, format!("The kernel refused: {what}: {}", words(*errno))),
-        Event::Link { name, usable, exists } => {
-            let how = match (exists, usable) {
-                (true, true) => "up",
-                (true, false) => "down",
-                (false, _) => "deleted",
-            };
-            (if *usable { NOTICE } else { WARNING }, format!("Netlink reports {name} {how}"))
-        }
+        Event::Link { name, usable, exists } => link(name, *usable, *exists),
         Event::Verdict { name, up, outcome, .. } => verdict(name, *up, outcome),
         Event::Checked { name, count, of, rising, outcome, .. } => {
             let towards = if *rising { "up" } else { "down" };
@@ -100,6 +93,15 @@ pub fn human(event: &Event) -> (u8, String) {
         }
         Event::Leaving { name, heard: None } => (NOTICE, format!("({name}) Left: no peer was heard in time")),
     }
+}
+
+fn link(name: &str, usable: bool, exists: bool) -> (u8, String) {
+    let how = match (exists, usable) {
+        (true, true) => "up",
+        (true, false) => "down",
+        (false, _) => "deleted",
+    };
+    (if usable { NOTICE } else { WARNING }, format!("Netlink reports {name} {how}"))
 }
 
 /// The beginning is keepalived's.

@@ -4,6 +4,7 @@
 //! are an attack that VRRP without real authentication cannot withstand: while they last only the machine's own
 //! safety is asked, and recovery when they end.
 
+use super::host::Host;
 use super::lan::{Body, Frame};
 use super::queue::Event;
 use super::shape::RouterKey;
@@ -11,6 +12,7 @@ use super::world::World;
 use standfast_core::config::model::{Authentication, Destination, Family, Version};
 use standfast_core::rng::{Rng, Seed};
 use standfast_core::time::Time;
+use standfast_core::wire::checksum::Sum;
 use standfast_core::wire::vrrp::{Advertisement, ChecksumForm};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
@@ -50,10 +52,10 @@ impl World {
     pub(crate) fn noise(&mut self, nth: u64) {
         let every = self.setting.probe * NOISE_EVERY.0 / NOISE_EVERY.1;
         self.queue.push(self.now + every, Event::Noise { nth: nth + 1 });
-        let Some(frame) = self.watch.heard.back().cloned() else { return };
+        let Some((_, frame)) = self.watch.heard.back().cloned() else { return };
         let Body::Advert { from, to, hops, payload } = &frame.body else { return };
         let (mut from, mut hops, mut changed) = (*from, *hops, payload.to_vec());
-        match nth % 6 {
+        match nth % 8 {
             0 if to.is_multicast() => hops = 254, // right in everything else, but it came through a router
             1 => changed.truncate(7),
             2 => changed[0] = 0x51,
@@ -67,10 +69,11 @@ impl World {
                 // Not of the version that is spoken here.
                 changed[0] = if changed[0] >> 4 == 2 { 0x31 } else { 0x21 };
             }
+            6 | 7 => return self.counterfeit(&frame, nth % 8 == 6),
             5 if to.is_ipv4() => from = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 250)),
             _ => {}
         }
-        if !matches!(nth % 6, 0 | 3) && changed.len() > 2 {
+        if !matches!(nth % 8, 0 | 3) && changed.len() > 2 {
             changed[2] = changed[2].wrapping_add(1); // another priority, the old checksum
         }
         if changed[..] == payload[..] && hops == 255 {
@@ -79,6 +82,39 @@ impl World {
         // It comes from the true sender's port, so that only the receive checks can tell.
         let body = Body::Advert { from, to: *to, hops, payload: changed };
         self.send_forged(frame.sender, frame.on, body);
+    }
+
+    /// Another member seems to send a better advertisement with a right checksum, but of the other version, or with a
+    /// wrong password.
+    fn counterfeit(&mut self, heard: &Frame, other_version: bool) {
+        let Body::Advert { to, payload, .. } = &heard.body else { return };
+        let v4 = |own: &IpAddr| own.is_ipv4();
+        let own = |host: &Host| host.own.iter().map(|(_, own)| *own).find(v4);
+        let member = (0..self.hosts.len()).find(|nth| *nth != heard.sender);
+        let (Some(member), Some(vrid)) = (member, payload.get(1)) else { return };
+        let (Some(from), Some(sender)) =
+            (own(&self.hosts[member]), self.hosts.get(heard.sender).and_then(own))
+        else {
+            return;
+        };
+        if !to.is_ipv4() {
+            return; // the kernel computes that checksum
+        }
+        let to = if to.is_multicast() { *to } else { sender };
+        let key = self.routers.keys().find(|key| key.vrid == *vrid && key.family == Family::V4).cloned();
+        let Some(mut bytes) = key.and_then(|key| self.forge(&key, 254, from, to, None)) else { return };
+        let version = bytes[0] >> 4;
+        if other_version {
+            bytes[0] = if version == 2 { 0x31 } else { 0x21 };
+        } else if let (2, Some(last)) = (version, bytes.last_mut()) {
+            *last ^= 0x55;
+        } else {
+            return;
+        }
+        bytes[6..8].fill(0);
+        let sum = Sum::default().bytes(&bytes).finish().to_be_bytes();
+        bytes[6..8].copy_from_slice(&sum);
+        self.send_forged(member, heard.on, Body::Advert { from, to, hops: 255, payload: bytes });
     }
 
     /// Starts the noise.
@@ -137,7 +173,7 @@ impl World {
             Forgery::Replay => {
                 let len = self.watch.heard.len().max(1);
                 let at = usize::try_from(nth).unwrap_or(0) % len;
-                if let Some(frame) = self.watch.heard.get(at).cloned() {
+                if let Some((_, frame)) = self.watch.heard.get(at).cloned() {
                     self.inject(frame.on, frame.body.clone());
                 }
             }
@@ -152,7 +188,12 @@ impl World {
             let Some((_, config)) = self.hosts.iter().find_map(|host| host.instance(&key)) else { continue };
             let goals: Vec<IpAddr> = match &config.transport.to {
                 Destination::Multicast(group) => vec![*group],
-                Destination::Unicast(peers) => peers.iter().map(|peer| peer.address).collect(),
+                // To everybody, the one included whose list of peers this is.
+                Destination::Unicast(_) => {
+                    let v6 = key.family == Family::V6;
+                    let own = self.hosts.iter().flat_map(|host| host.own.iter().map(|(_, own)| *own));
+                    own.filter(|own| own.is_ipv6() == v6).collect()
+                }
             };
             let from = stranger(key.family);
             let guarded = foreign.then(|| foreign_address(key.family));
@@ -167,7 +208,7 @@ impl World {
 
     fn garbage(&mut self, nth: u64) {
         let mut rng = Rng::new(Seed(self.setting.seed)).fork(0xBAD).fork(nth);
-        let Some(frame) = self.watch.heard.back().cloned() else { return };
+        let Some((_, frame)) = self.watch.heard.back().cloned() else { return };
         let Body::Advert { from, to, hops, .. } = &frame.body else { return };
         let len = rng.below(60);
         let mut payload: Vec<u8> = (0..len).map(|_| rng.next_u64().to_le_bytes()[0]).collect();

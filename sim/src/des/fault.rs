@@ -65,15 +65,15 @@ pub enum Fault {
     SlowKernel { host: usize, lasts: Duration },
     /// The kernel's answers are lost.
     MuteKernel { host: usize, lasts: Duration },
-    /// The kernel's notices are lost, then a dump comes.
-    BlindKernel { host: usize, lasts: Duration },
+    /// The kernel's notices are lost, then a dump comes; other software may take the addresses away meanwhile.
+    BlindKernel { host: usize, takes: bool, lasts: Duration },
     /// Somebody else has the host's own IPv6 addresses: duplicate address detection fails.
     DuplicateAddress { host: usize, lasts: Duration },
     /// The scripts of a host fail.
     ScriptFails { host: usize, lasts: Duration },
     /// The scripts of a host fail and pass in turns, at the very edge of `rise` and `fall`.
     ScriptFlaps { host: usize, flap: Flap, lasts: Duration },
-    /// Answers of a host's checks come after it has given up on them.
+    /// Answers of a host's checks come after it has given up on them, or never.
     SlowChecks { host: usize, lasts: Duration },
     /// A server refuses connections.
     ServerDies { server: SocketAddr, lasts: Duration },
@@ -292,6 +292,11 @@ impl World {
     }
 
     fn kernel_mood(&mut self, fault: &Fault, begins: bool) {
+        if let Fault::Refuse { host, .. } | Fault::SlowKernel { host, .. } | Fault::MuteKernel { host, .. } =
+            fault
+        {
+            self.hosts[*host].machine.unwilling = true;
+        }
         let step = |count: &mut u32| *count = if begins { *count + 1 } else { count.saturating_sub(1) };
         if let Fault::Refuse { host, errno, .. } = fault {
             let refuses = &mut self.hosts[*host].kernel.mood.refuses;
@@ -304,8 +309,11 @@ impl World {
             step(&mut self.hosts[*host].kernel.mood.slow);
         } else if let Fault::MuteKernel { host, .. } = fault {
             step(&mut self.hosts[*host].kernel.mood.mute);
-        } else if let Fault::BlindKernel { host, .. } = fault {
+        } else if let Fault::BlindKernel { host, takes, .. } = fault {
             step(&mut self.hosts[*host].kernel.mood.blind);
+            if begins && *takes {
+                self.take_addresses(*host);
+            }
             if !begins && self.hosts[*host].kernel.mood.blind == 0 {
                 self.dump(*host);
             }

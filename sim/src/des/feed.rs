@@ -39,10 +39,11 @@ impl World {
             if self.is_taking_over(host) {
                 self.mark(Mark::ResyncInTakeover);
             }
+            let missing = invariant::missing_addresses(self, host);
             for notice in self.hosts[host].kernel.dump() {
                 self.feed(host, Input::Kernel(notice));
             }
-            return;
+            return invariant::dump_is_believed(self, host, &missing);
         }
         self.feed(host, input);
     }
@@ -81,11 +82,15 @@ impl World {
             process.seen.orders.resigned.remove(id);
         }
         invariant::on_input(self, host, &input);
+        let new = if let Input::Configure(new) = &input { Some(new.clone()) } else { None };
         let now = self.hosts[host].read(self.now);
         if let Some(process) = &mut self.hosts[host].process {
             process.node.handle(now, input);
         }
         self.carry_out(host);
+        if let Some(new) = new {
+            invariant::reload_leaves_nothing(self, host, &new);
+        }
     }
 
     /// Plans the wake-up that the node of `host` asks for, unless one is planned that comes no later.
@@ -115,6 +120,13 @@ impl World {
 
     /// A planned wake-up comes.
     pub(crate) fn wake(&mut self, host: usize, nth: u64) {
+        let planned = self.hosts[host].process.as_ref().filter(|process| process.wake.0 == nth);
+        if planned.and_then(|process| process.wake.1).is_some_and(|due| due < self.now)
+            && let Some(process) = &mut self.hosts[host].process
+        {
+            let parting = &mut process.seen.farewells.parting;
+            parting.values_mut().for_each(|parting| parting.late = true);
+        }
         let now = self.hosts[host].read(self.now);
         let powered = self.hosts[host].powered;
         let taped = matches!(self.hosts[host].machine.past, Past::Tape(..));

@@ -10,6 +10,7 @@ use super::queue::Event;
 use super::world::{Canary, World};
 use standfast_core::id::{BfdId, Interface};
 use standfast_core::input::Input;
+use standfast_core::time::Time;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -54,7 +55,7 @@ impl World {
         self.watch.frames += 1;
         let frame = Rc::new(Frame { sender: port, order: self.watch.frames, honest, on, body });
         while to < end {
-            if to != port {
+            if to != port || self.setting.echo && (to, end) == (port, self.hosts.len()) {
                 let arrives = self.put(port, to, &frame);
                 if honest && farewell && !arrives {
                     self.mark(Mark::FarewellLost);
@@ -82,12 +83,16 @@ impl World {
         self.send(host, *on, Body::Control { from, to, hops, payload: payload.to_vec() });
     }
 
-    /// The attacker listens, too.
+    /// The attacker listens, too. Frames of one instant stand in the order of their senders, so that what is replayed
+    /// does not depend on who acted first.
     fn overhear(&mut self, frame: Rc<Frame>) {
-        if self.watch.heard.len() == super::adversary::MAX_HEARD {
-            self.watch.heard.pop_front();
+        let heard = &mut self.watch.heard;
+        let later = |(at, other): &(Time, Rc<Frame>)| *at == self.now && other.sender > frame.sender;
+        let behind = heard.iter().rev().take_while(|entry| later(entry)).count();
+        heard.insert(heard.len() - behind, (self.now, frame));
+        if heard.len() > super::adversary::MAX_HEARD {
+            heard.pop_front();
         }
-        self.watch.heard.push_back(frame);
     }
 
     /// Puts a frame on one link; false when it is lost.
@@ -143,10 +148,11 @@ impl World {
                 }
                 // A changed copy must be refused; a forgery may be believed.
                 if frame.honest || frame.sender >= self.lan.ports() {
-                    invariant::believe(self, to, frame);
+                    invariant::on_advert(self, to, frame);
                 }
                 let payload = Cow::Borrowed(&payload[..]);
                 self.feed(to, Input::Packet { on, from: *from, to: *at, hops: *hops, payload });
+                invariant::frame_handled(self, to);
             }
             Body::Control { from, hops, payload, .. } => {
                 let Some(process) = &mut host.process else { return };

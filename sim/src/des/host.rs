@@ -72,6 +72,10 @@ pub struct Machine {
     pub tweak: Option<Tweak>,
     /// Interfaces that have another number now than at first.
     pub numbers: BTreeMap<Interface, Interface>,
+    /// Addresses that something else than the requests of its present daemon has taken away.
+    pub taken: BTreeSet<IpNet>,
+    /// Its kernel has refused requests, or has not answered some.
+    pub unwilling: bool,
     /// Where its daemon comes from.
     pub past: Past,
 }
@@ -112,6 +116,8 @@ impl Machine {
             reloaded: None,
             tweak: None,
             numbers: BTreeMap::new(),
+            taken: BTreeSet::new(),
+            unwilling: false,
             past: Past::None,
         }
     }
@@ -161,10 +167,10 @@ pub struct Seen {
     pub orders: Orders,
     /// Since it was thawed: when, adverts sent per VRID, until it was heard to yield.
     pub thawed: Option<Thawed>,
-    /// The last request for each address: its ticket, and whether to own it.
-    pub asked: BTreeMap<(Interface, IpNet), (Ticket, bool)>,
-    /// The last advertisement that a virtual router must have believed.
-    pub believed: BTreeMap<InstanceId, Believed>,
+    /// The last request for each address.
+    pub asked: BTreeMap<(Interface, IpNet), Asked>,
+    /// What it has heard of each virtual router.
+    pub heard: Heard,
     /// The data plane: what it picks by.
     pub traffic: BTreeMap<PoolId, DataPlane>,
     /// Addresses that the kernel held before this process, and of which it has not spoken yet; `None` before its first
@@ -185,13 +191,54 @@ pub struct Open {
     pub sessions: BTreeMap<BfdId, BfdPath>,
 }
 
-/// Farewells said and heard.
+/// A request for an address.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// For the answer.
+    pub ticket: Ticket,
+    /// To own it, or to give it up.
+    pub own: bool,
+    /// The kernel has said yes, and the process has heard it.
+    pub granted: bool,
+}
+
+/// What a process has heard of its virtual routers, by the host's clock.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// The last advertisement that a backup must have believed.
+    pub believed: BTreeMap<InstanceId, Believed>,
+    /// Since when it is backup.
+    pub backup: BTreeMap<InstanceId, Time>,
+    /// The first lower one that a master has not answered by an announcement yet.
+    pub lower: BTreeMap<InstanceId, Time>,
+    /// When a backup began to listen, after a start or a fault.
+    pub since: BTreeMap<InstanceId, Time>,
+    /// The interval that the frame names which is being handled.
+    pub interval: Option<Duration>,
+}
+
+/// Farewells said and heard, and what was said at all.
 #[derive(Debug, Default)]
 pub struct Farewells {
     /// VRIDs whose last advertisement was a farewell, by family.
     pub said: BTreeSet<(u8, bool)>,
     /// The newest farewell heard, by sender and VRID.
     pub heard: BTreeMap<(usize, u8), u64>,
+    /// The last advertisement, by VRID and family.
+    pub sent: BTreeMap<(u8, bool), Believed>,
+    /// Instances that leave by order, from their farewell until their addresses are given up.
+    pub parting: BTreeMap<InstanceId, Parting>,
+}
+
+/// A planned departure, by the host's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Parting {
+    /// When it began.
+    pub since: Time,
+    /// When a successor was first heard.
+    pub heard: Option<Time>,
+    /// Its daemon may have been woken late since.
+    pub late: bool,
 }
 
 /// What an operator has ordered.
@@ -219,6 +266,8 @@ pub struct Pace {
 pub struct CheckSeen {
     /// The run in flight.
     pub running: Option<Ticket>,
+    /// When it began, by the host's clock.
+    pub since: Time,
     /// When the last run began, by the host's clock, unless something has moved the schedule since.
     pub started: Option<Time>,
     /// When the last run ended, by the host's clock.
@@ -229,10 +278,10 @@ pub struct CheckSeen {
     pub up: Option<bool>,
 }
 
-/// An advertisement that a backup must have believed.
+/// An advertisement as it was heard, or sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Believed {
-    /// When it came, by the host's clock.
+    /// When, by the host's clock.
     pub at: Time,
     /// Its priority.
     pub priority: u8,
@@ -249,6 +298,12 @@ pub struct DataPlane {
     pub picker: Picker,
     /// Picks since this view came, by server; no more than [`super::traffic::WINDOW`] rounds.
     pub picks: Vec<u32>,
+    /// The last connection went to a backup.
+    pub by_backup: bool,
+    /// The picker of whole connections, whose tries do not count as picks.
+    pub sessions: Picker,
+    /// To whom a sample of clients goes by this view, where that follows from their addresses.
+    pub sample: Vec<Option<ServerId>>,
 }
 
 /// What a process did since it was thawed from a long pause.
@@ -258,6 +313,8 @@ pub struct Thawed {
     pub adverts: BTreeMap<u8, u32>,
     /// Instances that were master when it was frozen and have told of no role since.
     pub stale: BTreeSet<InstanceId>,
+    /// Instances that were backup for so long that the silence they slept through says nothing.
+    pub slept: BTreeSet<InstanceId>,
 }
 
 impl Host {

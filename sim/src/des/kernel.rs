@@ -19,6 +19,10 @@ use std::time::Duration;
 const EARLY: Duration = Duration::from_millis(70);
 /// A lifetime's end varies by so much.
 const GRAIN: Duration = Duration::from_millis(320);
+/// A notice of a slow kernel is read so late at most, in nanoseconds: less than a daemon waits for those of its own doing.
+const LATE_NOTICE: u64 = 500_000_000;
+/// A notice needs this time at least.
+const PROMPT: Duration = Duration::from_micros(50);
 /// The latest that an address outlives its lifetime.
 pub const LATEST: Duration = Duration::from_millis(250);
 
@@ -86,6 +90,7 @@ pub struct Kernel {
     /// Routes, rules and static addresses that were added.
     items: BTreeSet<Item>,
     busy_until: Time,
+    said_until: Time,
     renewals: u64,
 }
 
@@ -95,15 +100,8 @@ impl Kernel {
     pub fn new(links: BTreeMap<Interface, LinkState>, addresses: &[(Interface, IpNet)], rng: Rng) -> Kernel {
         let own = Held { marked: false, ends: None, renewal: 0 };
         let addresses = addresses.iter().map(|at| (*at, own)).collect();
-        Kernel {
-            links,
-            addresses,
-            mood: Mood::default(),
-            rng,
-            items: BTreeSet::new(),
-            busy_until: Time::ZERO,
-            renewals: 0,
-        }
+        let (busy_until, said_until, items) = (Time::ZERO, Time::ZERO, BTreeSet::new());
+        Kernel { links, addresses, mood: Mood::default(), rng, items, busy_until, said_until, renewals: 0 }
     }
 
     /// When a request made at `now` is carried out: in order, after at most `apply`, or 20 times that when slow.
@@ -113,6 +111,14 @@ impl Kernel {
         let at = now + Duration::from_nanos(self.rng.below(span.max(1)));
         self.busy_until = self.busy_until.max(at);
         self.busy_until
+    }
+
+    /// When a notice of what happens at `now` is read: in order, by a socket of its own, so that with a slow kernel it may
+    /// come long after the answer to the request that caused it.
+    pub fn notice_turn(&mut self, now: Time) -> Time {
+        let late = if self.mood.slow > 0 { self.rng.below(LATE_NOTICE) } else { 0 };
+        self.said_until = self.said_until.max(now + PROMPT + Duration::from_nanos(late));
+        self.said_until
     }
 
     /// Carries out `request`; gives the answer, and the notice when something changed.

@@ -6,10 +6,12 @@
 //! checks pass, `invariant` judges, `shrink` makes a failing plan small, `scenario` runs scripted stories.
 
 pub mod adversary;
+mod checked;
 pub mod client;
 pub mod clock;
 mod connection;
 mod drill;
+mod exchange;
 pub mod fault;
 mod feed;
 mod frames;

@@ -3,7 +3,7 @@
 //! Exhaustive over actions: a new one does not compile until the simulator knows it.
 
 use super::connection::Stand;
-use super::host::{Host, Past, Process};
+use super::host::{Asked, Host, Past, Process};
 use super::invariant;
 use super::kernel::Request;
 use super::lan::Body;
@@ -14,9 +14,10 @@ use super::shape::RouterKey;
 use super::world::{Canary, World};
 use ipnet::IpNet;
 use standfast_core::action::Action;
+use standfast_core::balance::view::PoolView;
 use standfast_core::config::model::Probe;
 use standfast_core::event::{Event as Told, Role, Why};
-use standfast_core::id::{CheckId, Interface, Ticket};
+use standfast_core::id::{CheckId, Interface, PoolId, Ticket};
 use standfast_core::input::{CheckCode, Errno, Input, KernelNotice, Outcome};
 use standfast_core::time::Time;
 use std::net::SocketAddr;
@@ -25,6 +26,8 @@ use std::time::Duration;
 
 /// An answer that comes too late does so by this much more than the core waits for the longest.
 const TOO_LATE: Duration = Duration::from_millis(3_200);
+/// So many of a thousand such answers never come.
+const LOST: u64 = 250;
 /// Answers that need no work arrive after this time.
 const PROMPT: Duration = Duration::from_micros(100);
 
@@ -173,7 +176,7 @@ impl World {
             Action::Address { ticket, on, address, own, lease, how: _ } => {
                 let request = Box::new(Request { ticket, on, address, own, lease });
                 self.seen(host, |process| {
-                    process.seen.asked.insert((on, address), (ticket, own));
+                    process.seen.asked.insert((on, address), Asked { ticket, own, granted: false });
                 });
                 let at = self.hosts[host].kernel.turn(self.now, self.setting.apply);
                 let generation = self.hosts[host].generation;
@@ -211,22 +214,24 @@ impl World {
                 });
                 self.done(host, ticket, Ok(()));
             }
-            Action::Publish { pool, view } => {
-                let usable = view.iter().flat_map(|view| &view.servers).any(|server| server.usable);
-                if view.as_ref().is_some_and(|view| !view.servers.is_empty()) && !usable {
-                    self.mark(Mark::AllServersDown);
-                }
-                self.seen(host, |process| {
-                    match view {
-                        Some(view) => process.seen.views.insert(pool, view),
-                        None => process.seen.views.remove(&pool),
-                    };
-                });
-                self.spread(host, pool);
-            }
+            Action::Publish { pool, view } => self.published(host, pool, view),
             Action::Event(event) => self.told(host, &event),
             Action::Tell { .. } | Action::Stopped => {}
         }
+    }
+
+    fn published(&mut self, host: usize, pool: PoolId, view: Option<Arc<PoolView>>) {
+        let usable = view.iter().flat_map(|view| &view.servers).any(|server| server.usable);
+        if view.as_ref().is_some_and(|view| !view.servers.is_empty()) && !usable {
+            self.mark(Mark::AllServersDown);
+        }
+        self.seen(host, |process| {
+            match view {
+                Some(view) => process.seen.views.insert(pool, view),
+                None => process.seen.views.remove(&pool),
+            };
+        });
+        self.spread(host, pool);
     }
 
     fn seen(&mut self, host: usize, look: impl FnOnce(&mut Process)) {
@@ -256,6 +261,9 @@ impl World {
             };
         }
         let generation = h.generation;
+        if h.machine.slow_checks > 0 && h.rng.chance(LOST) {
+            return;
+        }
         let late = if h.machine.slow_checks > 0 { within + TOO_LATE } else { Duration::ZERO };
         let at = self.now + outcome.took + late;
         let input = Box::new(Input::Checked { check, ticket, outcome });
@@ -340,6 +348,7 @@ impl World {
             self.addresses_changed(host);
         }
         if self.hosts[host].generation != generation {
+            self.hosts[host].machine.taken.insert(request.address); // by what a predecessor asked for
             return;
         }
         if let Some(notice) = notice {
@@ -349,7 +358,7 @@ impl World {
             .process
             .as_ref()
             .and_then(|process| process.seen.asked.get(&(request.on, request.address)).copied());
-        if asked.is_some_and(|(ticket, own)| ticket != request.ticket && own != request.own) {
+        if asked.is_some_and(|asked| asked.ticket != request.ticket && asked.own != request.own) {
             self.mark(Mark::DoneAfterChangedBack);
         }
         if self.hosts[host].kernel.mood.mute == 0 {
@@ -365,6 +374,7 @@ impl World {
             return;
         }
         self.trace.say(self.now, Some(host), format_args!("the kernel ends {address}"));
+        self.hosts[host].machine.taken.insert(address);
         if let Some(notice) = self.hosts[host].kernel.take_away(on, address) {
             self.addresses_changed(host);
             self.notify(host, notice);
@@ -377,8 +387,9 @@ impl World {
             return;
         }
         let generation = self.hosts[host].generation;
+        let at = self.hosts[host].kernel.notice_turn(self.now);
         let input = Box::new(Input::Kernel(notice));
-        self.queue.push(self.now + Duration::from_micros(50), Event::Feed { host, generation, input });
+        self.queue.push(at, Event::Feed { host, generation, input });
     }
 
     /// Something about the addresses of `host` changed.

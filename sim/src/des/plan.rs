@@ -36,6 +36,8 @@ pub struct Plan {
     pub drill: Drill,
     /// Somebody replays changed advertisements all the time.
     pub noise: bool,
+    /// Whoever sends to a group hears itself.
+    pub echo: bool,
     /// Clients.
     pub clients: usize,
     /// A deliberate mistake of the world.
@@ -76,15 +78,24 @@ pub enum Drill {
     ScriptFails,
     /// Other software takes its addresses away.
     TakeAddresses,
+    /// Other software takes one of them away, and its kernel's notices come late.
+    TakeOne,
     /// A server dies, or hangs.
     ServerOutage,
     /// The scripts of all nodes fail.
     SharedOutage,
+    /// It is cut off for long enough that another one takes over, and then no longer.
+    Split,
+    /// Power loss, and somebody repeats its farewell again and again.
+    Farewells,
     /// Nothing.
     Nothing,
 }
 
-const DRILLS: [Drill; 10] = [
+const DRILLS: [Drill; 13] = [
+    Drill::TakeOne,
+    Drill::Split,
+    Drill::Farewells,
     Drill::PowerLoss,
     Drill::Kill,
     Drill::Stop,
@@ -160,6 +171,7 @@ impl Plan {
         let drill = DRILLS[index(&mut calm, DRILLS.len())];
         let drill = if many { Drill::Nothing } else { drill };
         let noise = calm.chance(500) && !many;
+        let echo = calm.chance(500) && !many;
         Plan {
             seed,
             shape,
@@ -169,6 +181,7 @@ impl Plan {
             failing,
             drill,
             noise,
+            echo,
             clients,
             canary: None,
             shuffled: false,
@@ -324,7 +337,7 @@ impl Draw<'_> {
             10 => Fault::SlowCpu { host, by: self.slowest * 2, lasts },
             11 => Fault::SlowKernel { host, lasts },
             12 => Fault::MuteKernel { host, lasts },
-            13 => Fault::BlindKernel { host, lasts },
+            13 => Fault::BlindKernel { host, takes: self.rng.chance(500), lasts },
             _ => Fault::Refuse { host, errno: errnos[index(self.rng, errnos.len())], lasts },
         }
     }
@@ -385,8 +398,8 @@ impl Draw<'_> {
     fn tweak(&mut self) -> Tweak {
         match self.rng.below(10) {
             0 => Tweak::First,
-            1 | 2 => Tweak::ExtraAddress,
-            3 | 4 => Tweak::As(self.one_host()),
+            1..=3 => Tweak::ExtraAddress,
+            4 => Tweak::As(self.one_host()),
             5 => Tweak::Interval,
             6 => Tweak::Password,
             7 if self.shape.servers > 0 => Tweak::HalfTheServers,

@@ -33,6 +33,7 @@ impl World {
         let h = &mut self.hosts[host];
         h.generation += 1;
         h.machine.killed = false;
+        h.machine.taken.clear();
         let seed = Seed(h.rng.fork(h.generation).next_u64());
         let node = Flown::new(h.config.clone(), seed, h.read(now));
         h.process =
@@ -55,6 +56,7 @@ impl World {
     pub(crate) fn thaw(&mut self, host: usize) {
         let now = self.now;
         let others: Vec<RouterKey> = self.masters_elsewhere(host);
+        let slept = self.slept_through(host);
         let h = &mut self.hosts[host];
         let generation = h.generation;
         let Some(process) = &mut h.process else { return };
@@ -73,7 +75,11 @@ impl World {
         let of = |id: &InstanceId| h.config.instances.get(id).map(|instance| RouterKey::of(instance));
         let taken = masters.iter().filter_map(of).any(|key| others.contains(&key));
         let stale = masters.into_iter().filter(replaced).collect();
-        process.seen.thawed = Some(Thawed { adverts: BTreeMap::new(), stale });
+        let slept =
+            slept.into_iter().filter(|id| process.seen.roles.get(id) == Some(&Role::Backup)).collect();
+        process.seen.thawed = Some(Thawed { adverts: BTreeMap::new(), stale, slept });
+        process.seen.heard.lower.clear();
+        process.seen.farewells.parting.clear();
         if taken {
             self.mark(Mark::PauseAcrossTakeover);
         }
@@ -82,6 +88,23 @@ impl World {
             self.queue.push(self.now, Event::Feed { host, generation, input: Box::new(input) });
         }
         self.queue.push(self.now, Event::Drain { host, generation });
+    }
+
+    /// The virtual routers whose backups wait for less than `host` has been frozen for, whatever interval they have learnt.
+    fn slept_through(&self, host: usize) -> Vec<InstanceId> {
+        let h = &self.hosts[host];
+        let frozen = h.process.as_ref().and_then(|process| process.frozen.as_ref());
+        let Some((since, _)) = frozen else { return Vec::new() };
+        let asleep = self.now.since(*since);
+        let longest = |key: &RouterKey| {
+            let theirs = self.hosts.iter().filter_map(|other| other.instance(key));
+            theirs.map(|(_, instance)| instance.election.interval).max().unwrap_or_default()
+        };
+        let mine = h.config.instances.values().filter(|instance| {
+            let adverts = u32::from(instance.election.down_adverts) + 3;
+            asleep > longest(&RouterKey::of(instance)) * adverts + Duration::from_secs(1)
+        });
+        mine.map(|instance| instance.id).collect()
     }
 
     fn masters_elsewhere(&self, host: usize) -> Vec<RouterKey> {
@@ -122,6 +145,7 @@ impl World {
         if !h.powered {
             return;
         }
+        h.machine.taken.extend(h.kernel.addresses.keys().map(|(_, address)| *address));
         let mut notices = Vec::new();
         for (old, link) in std::mem::take(&mut h.kernel.links) {
             let new = Interface(old.0 + RENUMBERED);
@@ -175,8 +199,13 @@ impl World {
 
     /// Other software takes every virtual address of `host` away.
     pub(crate) fn take_addresses(&mut self, host: usize) {
+        self.take_some(host, usize::MAX);
+    }
+
+    /// Other software takes so many virtual addresses of `host` away.
+    pub(crate) fn take_some(&mut self, host: usize, count: usize) {
         let marked = self.hosts[host].kernel.addresses.iter().filter(|(_, held)| held.marked);
-        let marked: Vec<_> = marked.map(|((on, address), _)| (*on, *address)).collect();
+        let marked: Vec<_> = marked.map(|((on, address), _)| (*on, *address)).take(count).collect();
         let master = self.hosts[host]
             .awake()
             .is_some_and(|process| process.seen.roles.values().any(|role| *role == Role::Master));
@@ -188,6 +217,7 @@ impl World {
 
     fn take(&mut self, host: usize, which: Vec<(Interface, IpNet)>) {
         for (on, address) in which {
+            self.hosts[host].machine.taken.insert(address);
             let notice = self.hosts[host].kernel.take_away(on, address);
             self.addresses_changed(host);
             if let Some(notice) = notice {

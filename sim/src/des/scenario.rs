@@ -129,6 +129,7 @@ pub(crate) fn run_prepared(
         clients: 1,
         probe: scenario.client_every,
         words: false,
+        echo: false,
         canary: None,
         shuffled: false,
     };

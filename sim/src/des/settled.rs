@@ -33,6 +33,7 @@ pub fn check(world: &mut World, component: &Component) {
     let found = invariant::kernel_follows_role(world, component)
         .or_else(|| invariant::groups_agree(world, component))
         .or_else(|| invariant::pools_follow_servers(world, component))
+        .or_else(|| invariant::runs_are_given_up(world, component))
         .or_else(|| invariant::absent_hold_nothing(world));
     if let Some((name, what)) = found {
         world.fail(name, what);

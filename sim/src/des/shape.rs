@@ -3,15 +3,16 @@
 //! Swarm testing starts here: the number of nodes and virtual routers, versions, intervals, priorities, multicast
 //! or unicast, preemption, leases and trackers differ from run to run, boundaries more often than chance would.
 
+pub use super::checked::{BalanceShape, ScriptShape};
+use super::checked::{script_check, server_check};
 pub use super::tweak::{RouterKey, Tweak, routers};
 use ipnet::IpNet;
 use standfast_core::action::AddressOptions;
 use standfast_core::config::item::{Item, Route};
 use standfast_core::config::model::{
-    AnnounceConfig, Authentication, Bind, CheckConfig, Command, Config, Counter, Destination, ElectionConfig,
-    Family, FrontendConfig, GroupConfig, InstanceConfig, NotifyConfig, OldChecksum, Peer, PoolConfig, Probe,
-    Redispatch, RouterConfig, Schedule, ServerConfig, Tracked, Tracker, TransportConfig, Version,
-    VirtualAddress,
+    Algorithm, AnnounceConfig, Authentication, Bind, Config, Destination, ElectionConfig, Family,
+    FrontendConfig, GroupConfig, InstanceConfig, NotifyConfig, OldChecksum, Peer, PoolConfig, Redispatch,
+    RouterConfig, ServerConfig, Tracked, Tracker, TransportConfig, Version, VirtualAddress,
 };
 use standfast_core::config::names::{Kind, Names};
 use standfast_core::id::{CheckId, FrontendId, GroupId, InstanceId, PoolId, ServerId};
@@ -52,27 +53,6 @@ pub struct Shape {
     pub balance: BalanceShape,
 }
 
-/// How servers are checked and weighed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BalanceShape {
-    /// From the end of a run to the next one, and the longest run.
-    pub interval: Duration,
-    /// Failures to go down.
-    pub fall: u32,
-    /// Successes to go up.
-    pub rise: u32,
-    /// Weights 1, 2, 3, 1, ... instead of 1.
-    pub mixed: bool,
-}
-
-impl BalanceShape {
-    /// The longest from a server's change to the verdict.
-    #[must_use]
-    pub fn detection(&self) -> Duration {
-        self.interval * 2 * (self.fall.max(self.rise) + 1)
-    }
-}
-
 /// A virtual router of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouterShape {
@@ -98,51 +78,8 @@ pub struct RouterShape {
     pub members: Vec<(u8, Duration)>,
 }
 
-/// A tracked script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ScriptShape {
-    /// Weight; zero makes its failure a fault.
-    pub weight: i16,
-    /// Between two starts.
-    pub interval: Duration,
-    /// Failures to go down.
-    pub fall: u32,
-    /// Successes to go up.
-    pub rise: u32,
-}
-
-impl ScriptShape {
-    /// The longest from the script's change to the verdict.
-    #[must_use]
-    pub fn detection(&self) -> Duration {
-        self.interval * (self.fall.max(self.rise) + 2)
-    }
-}
-
-impl ScriptShape {
-    fn draw(rng: &mut Rng, slowest: Duration) -> ScriptShape {
-        let interval = slowest.clamp(Duration::from_millis(100), Duration::from_secs(3));
-        ScriptShape {
-            weight: one_of(rng, &[0, 0, -2, -20, -60, -253, 5, 40, 253]),
-            interval: interval * one_of(rng, &[1, 1, 2]),
-            fall: one_of(rng, &[1, 2, 3, 10]),
-            rise: one_of(rng, &[1, 2, 3]),
-        }
-    }
-}
-
-impl BalanceShape {
-    fn draw(rng: &mut Rng, slowest: Duration) -> BalanceShape {
-        BalanceShape {
-            interval: slowest.clamp(Duration::from_millis(200), Duration::from_secs(5)),
-            fall: one_of(rng, &[1, 2, 3, 3]),
-            rise: one_of(rng, &[1, 2, 2, 3]),
-            mixed: rng.chance(400),
-        }
-    }
-}
-
-fn one_of<T: Copy>(rng: &mut Rng, choices: &[T]) -> T {
+/// One of `choices`.
+pub(super) fn one_of<T: Copy>(rng: &mut Rng, choices: &[T]) -> T {
     let at = usize::try_from(rng.below(choices.len() as u64)).unwrap_or(0);
     choices[at]
 }
@@ -225,7 +162,14 @@ impl Shape {
             group: false,
             script: Some(ScriptShape { weight: -60, interval: second, fall: 2, rise: 2 }),
             servers: 3,
-            balance: BalanceShape { interval: SERVER_INTERVAL, fall: 3, rise: 2, mixed: false },
+            balance: BalanceShape {
+                interval: SERVER_INTERVAL,
+                fall: 3,
+                rise: 2,
+                mixed: false,
+                backups: 0,
+                algorithm: Algorithm::RoundRobin,
+            },
         }
     }
 
@@ -273,7 +217,7 @@ impl Shape {
                 name,
                 address: server_address(nth),
                 weight: if self.balance.mixed { u16::try_from(1 + nth % 3).unwrap_or(1) } else { 1 },
-                backup: false,
+                backup: nth > 0 && nth + self.balance.backups >= self.servers,
                 disabled: false,
                 check: Some(check),
                 shutdown_when_down: false,
@@ -282,7 +226,7 @@ impl Shape {
         let pool_config = PoolConfig {
             id: pool,
             name: "apiserver".into(),
-            algorithm: Default::default(),
+            algorithm: self.balance.algorithm,
             all_backups: false,
             servers,
             retries: 3,
@@ -307,9 +251,10 @@ impl RouterShape {
         };
         let common = match version {
             Version::V2 => Duration::from_secs(one_of(rng, &[1, 1, 1, 2, 5])),
-            Version::V3 => {
-                Duration::from_millis(one_of(rng, &[10, 100, 100, 300, 1_000, 1_000, 2_500, 10_000]))
-            }
+            Version::V3 => Duration::from_millis(one_of(
+                rng,
+                &[10, 100, 100, 300, 400, 450, 1_000, 1_000, 2_500, 10_000],
+            )),
         };
         let common = if many { common.max(Duration::from_secs(1)) } else { common };
         let mixed = version == Version::V3 && rng.chance(200);
@@ -338,7 +283,7 @@ impl RouterShape {
                 Duration::ZERO
             },
             down_adverts: one_of(rng, &[3, 3, 3, 3, 2, 5]),
-            addresses: one_of(rng, &[1, 1, 1, 2, 3]),
+            addresses: one_of(rng, &[1, 1, 2, 2, 3]),
             tracks: true,
         }
     }
@@ -525,39 +470,8 @@ pub fn server_address(nth: usize) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, last)), 6443)
 }
 
-fn script_check(id: CheckId, script: ScriptShape) -> CheckConfig {
-    let argv: Arc<[String]> = vec![String::from("/usr/bin/probe")].into();
-    CheckConfig {
-        id,
-        name: SCRIPT.into(),
-        probe: Arc::new(Probe::Script { command: Command { argv, user: None }, broken: None }),
-        schedule: Schedule {
-            interval: script.interval,
-            fast: script.interval,
-            down: script.interval,
-            timeout: script.interval,
-        },
-        counter: Counter::Script { init_fail: false },
-        rise: script.rise,
-        fall: script.fall,
-    }
-}
-
 /// How often a server is checked.
 pub const SERVER_INTERVAL: Duration = Duration::from_secs(2);
-
-fn server_check(id: CheckId, name: &str, to: SocketAddr, how: BalanceShape) -> CheckConfig {
-    let interval = how.interval;
-    CheckConfig {
-        id,
-        name: name.into(),
-        probe: Arc::new(Probe::Tcp { to, connect: interval }),
-        schedule: Schedule { interval, fast: interval, down: interval, timeout: interval },
-        counter: Counter::Server,
-        rise: how.rise,
-        fall: how.fall,
-    }
-}
 
 fn frontend(id: FrontendId, pool: PoolId) -> FrontendConfig {
     let at = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8443);

@@ -89,7 +89,17 @@ fn world(interval: Duration, gap: u8, loss: u64, seed: u64) -> World {
     let probe = Duration::from_secs(1);
     let mut world = World::new(
         &specs,
-        Setting { seed, delay, apply, clients: 0, probe, words: false, canary: None, shuffled: false },
+        Setting {
+            seed,
+            delay,
+            apply,
+            clients: 0,
+            probe,
+            echo: false,
+            words: false,
+            canary: None,
+            shuffled: false,
+        },
     );
     // The election itself goes undisturbed.
     world.run_until(Time::from_duration(interval * 6));

@@ -9,17 +9,35 @@ use super::marks::Mark;
 use super::queue::Event;
 use super::world::World;
 use standfast_core::balance::pick::{Ask, Picker};
+use standfast_core::balance::view::PoolView;
+use standfast_core::config::model::{Algorithm, HashType};
 use standfast_core::id::{PoolId, ServerId};
 use standfast_core::input::{Admin, Input, Order, Tally};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// The longest way of a view from the core to the workers.
 const SPREAD: Duration = Duration::from_millis(5);
 /// Connections of a burst.
 const BURST: usize = 48;
+/// Clients of a sample.
+const CLIENTS: u8 = 48;
 /// Picks that are remembered of a view.
 pub const WINDOW: usize = 512;
+
+/// To whom a sample of clients goes, where only their address and the view decide.
+fn sample(view: &PoolView) -> Vec<Option<ServerId>> {
+    if view.algorithm != Algorithm::Source(HashType::Consistent) {
+        return Vec::new();
+    }
+    let mut picker = Picker::new();
+    let mut pick = |last| {
+        let client = Some(IpAddr::from([198, 51, 100, last]));
+        let at = picker.pick(view, &Ask { client, ..Ask::anybody() })?;
+        view.servers.get(at).map(|server| server.id)
+    };
+    (0..CLIENTS).map(&mut pick).collect()
+}
 
 impl World {
     /// A view was published: it reaches the data plane a little later.
@@ -42,11 +60,21 @@ impl World {
             view: view.clone(),
             picker: Picker::new(),
             picks: Vec::new(),
+            by_backup: false,
+            sessions: Picker::new(),
+            sample: Vec::new(),
         });
-        if plane.view.version != view.version {
+        let old = std::mem::replace(&mut plane.view, view);
+        if plane.view.version != old.version {
             plane.picks.clear();
         }
-        plane.view = view;
+        let sample = sample(&plane.view);
+        let before = std::mem::replace(&mut plane.sample, sample);
+        let new = plane.view.clone();
+        let moved = invariant::keys_stay(&old, &new, &before, &plane.sample);
+        if let Some((name, what)) = moved {
+            self.fail(name, format!("n{}: {what}", host + 1));
+        }
     }
 
     /// A burst of connections reaches `host`.
@@ -59,6 +87,7 @@ impl World {
         let pools: Vec<PoolId> = process.seen.traffic.keys().copied().collect();
         for pool in pools {
             let last = (0..BURST).filter_map(|_| self.pick(host, pool)).last();
+            self.exchange(host, pool);
             if let Some((server, address)) = last {
                 self.observe(host, pool, server, address);
             }
@@ -78,8 +107,15 @@ impl World {
         {
             plane.picks.push(u32::try_from(at).unwrap_or(u32::MAX));
         }
-        let server =
-            picked.and_then(|at| plane.view.servers.get(at)).map(|server| (server.id, server.address));
+        let server = picked.and_then(|at| plane.view.servers.get(at));
+        if let Some(server) = server {
+            let before = std::mem::replace(&mut plane.by_backup, server.backup);
+            let mark = if server.backup { Mark::ServedByBackup } else { Mark::BackFromBackup };
+            if before != server.backup {
+                self.watch.marks.insert(mark);
+            }
+        }
+        let server = server.map(|server| (server.id, server.address));
         invariant::on_pick(self, host, pool, picked);
         server
     }

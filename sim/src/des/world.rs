@@ -56,6 +56,8 @@ pub struct Setting {
     pub clients: usize,
     /// Clients try so often.
     pub probe: Duration,
+    /// Every sender of an advertisement to a group hears it, too, as behind a switch with a loop.
+    pub echo: bool,
     /// Keep the trace in words.
     pub words: bool,
     /// A deliberate mistake of the world, which the invariants must report.
@@ -121,7 +123,7 @@ pub struct Watch {
     /// Frames sent so far.
     pub frames: u64,
     /// The last advertisements seen, for whoever means harm.
-    pub heard: VecDeque<Rc<Frame>>,
+    pub heard: VecDeque<(Time, Rc<Frame>)>,
     /// Some daemon has woken up late, or been frozen: no pace is promised.
     pub sleepy: bool,
     /// Who has become master of what, while a drill counts.

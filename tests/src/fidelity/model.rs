@@ -72,6 +72,7 @@ fn run(case: &Case, configs: &[Arc<Config>], shift: u64) -> Seen {
         clients: 1,
         probe: Duration::from_secs(3_600),
         words: false,
+        echo: false,
         canary: None,
         shuffled: false,
     };

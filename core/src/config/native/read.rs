@@ -29,17 +29,7 @@ use core::time::Duration;
 /// Fills `config` with what `file` says.
 pub(super) fn lower(desk: &mut Desk<'_>, file: &File, config: &mut Config) {
     if let Some(node) = &file.node {
-        let links = links(node);
-        let grouped: usize = links.groups.iter().map(|group| group.interfaces.len()).sum();
-        if links.debounce.len().max(grouped) > LinksConfig::MAX_INTERFACES {
-            let message = format!("more than {} interfaces", LinksConfig::MAX_INTERFACES);
-            desk.error(codes::TOO_MANY, &(0..0), message, None);
-        }
-        if node.pipe.len() > Pipe::MOST {
-            let message = format!("more than {} pipes", Pipe::MOST);
-            desk.error(codes::TOO_MANY, &(0..0), message, None);
-        }
-        config.node = self::node(node);
+        whole(desk, node, config);
     }
     let mut checks = BTreeMap::new();
     for named in &file.check {
@@ -99,6 +89,21 @@ pub(super) fn lower(desk: &mut Desk<'_>, file: &File, config: &mut Config) {
             config.frontends.insert(id, Arc::new(lowered));
         }
     }
+}
+
+/// What concerns the node as a whole.
+fn whole(desk: &mut Desk<'_>, node: &file::Node, config: &mut Config) {
+    let links = links(node);
+    let grouped: usize = links.groups.iter().map(|group| group.interfaces.len()).sum();
+    if links.debounce.len().max(grouped) > LinksConfig::MAX_INTERFACES {
+        let message = format!("more than {} interfaces", LinksConfig::MAX_INTERFACES);
+        desk.error(codes::TOO_MANY, &(0..0), message, None);
+    }
+    if node.pipe.len() > Pipe::MOST {
+        let message = format!("more than {} pipes", Pipe::MOST);
+        desk.error(codes::TOO_MANY, &(0..0), message, None);
+    }
+    config.node = self::node(node);
 }
 
 /// All BFD sessions; their ids by name.

@@ -114,6 +114,18 @@ fn a_dump_that_misses_an_address_says_that_it_is_lost() {
 }
 
 #[test]
+fn a_dump_that_misses_an_address_whose_arrival_was_never_noticed_says_that_it_is_lost() {
+    let mut bench = Bench::master(instance(1, 200));
+    let ours = "192.0.2.10/24".parse().unwrap();
+    let ours = KernelNotice::Address { on: ETH0, address: ours, marked: false, tentative: false };
+    bench.freeze(ms(10));
+    for notice in [KernelNotice::ResyncBegin, link(true), ours, KernelNotice::ResyncEnd] {
+        bench.kernel(&notice);
+    }
+    assert_eq!(bench.role(ID), Role::Backup);
+}
+
+#[test]
 fn an_error_of_sending_is_told_once_and_changes_nothing() {
     let mut bench = Bench::master(instance(1, 200));
     for _ in 0..5 {

@@ -5,7 +5,7 @@ use crate::action::Action;
 use crate::config::item::{Item, Route, Rule, StaticItem};
 use crate::config::model::{Config, InstanceConfig};
 use crate::event::{Event, ItemNews, Role, Why};
-use crate::id::InstanceId;
+use crate::id::{InstanceId, Ticket};
 use crate::input::{Errno, KernelNotice};
 use crate::time::Time;
 use alloc::string::{String, ToString};
@@ -126,6 +126,32 @@ fn a_reload_moves_only_what_differs() {
     let (old, new) = (alloc::format!("-route {ROUTE}"), alloc::format!("+route {new}"));
     assert_eq!(asked(&bench, Time::ZERO), vec![old, new]);
     assert_eq!(bench.role(ID), Role::Master);
+}
+
+#[test]
+fn a_router_that_a_reload_renames_keeps_its_routes_without_a_request() {
+    let mut bench = Bench::master(routed());
+    bench.item = None; // what is looked at just now is answered after the reload
+    bench.run(ms(1000));
+    let open: Vec<Ticket> = bench
+        .seen
+        .iter()
+        .filter_map(|(_, action)| match action {
+            Action::Item { ticket, .. } => Some(*ticket),
+            _ => None,
+        })
+        .collect();
+    bench.seen.clear();
+    let renamed = InstanceConfig { id: InstanceId(9), name: "NEW".into(), ..routed() };
+    bench.act(|routers, cx| routers.configure(cx, &config(vec![renamed])));
+    assert_eq!(asked(&bench, Time::ZERO), Vec::<String>::new());
+    for ticket in open {
+        bench.act(|routers, cx| routers.on_done(cx, ticket, Err(Errno::EEXIST)));
+    }
+    bench.item = Some(Ok(()));
+    bench.run(ms(10));
+    bench.hear(PEER, 200);
+    assert!(bench.items_there.0.is_empty(), "it is still the owner");
 }
 
 #[test]

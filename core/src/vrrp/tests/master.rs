@@ -117,6 +117,28 @@ fn notices_of_our_own_removal_are_not_somebody_elses_doing_however_late() {
 }
 
 #[test]
+fn a_notice_of_our_own_removal_is_expected_even_after_a_dump_that_knew_of_it() {
+    let mut bench = Bench::master(instance(1, 200));
+    bench.kernel(&KernelNotice::Address {
+        on: ETH0,
+        address: VIP.parse().unwrap(),
+        marked: true,
+        tentative: false,
+    });
+    bench.hear(PEER, 201);
+    let ours = "192.0.2.10/24".parse().unwrap();
+    let ours = KernelNotice::Address { on: ETH0, address: ours, marked: false, tentative: false };
+    for notice in [KernelNotice::ResyncBegin, link(true), ours, KernelNotice::ResyncEnd] {
+        bench.kernel(&notice);
+    }
+    bench.hear(PEER, 0);
+    bench.run(ms(300)); // master again, the address is back
+    assert_eq!(bench.role(ID), Role::Master);
+    bench.kernel(&gone(VIP));
+    assert_eq!(bench.role(ID), Role::Master);
+}
+
+#[test]
 fn the_specific_command_runs_first_and_notify_gets_four_words_more() {
     let command =
         |word: &str| Some(Command { argv: vec![String::from("sh"), String::from(word)].into(), user: None });

@@ -18,6 +18,14 @@ fn addresses(host: &Host, key: &RouterKey) -> Vec<IpNet> {
     host.instance(key).map(|(_, instance)| of(instance)).unwrap_or_default()
 }
 
+/// The virtual router of `host` that has an address which fits.
+pub(super) fn holder_of(host: &Host, fits: impl Fn(&IpNet) -> bool) -> Option<&InstanceConfig> {
+    let has = |instance: &&std::sync::Arc<InstanceConfig>| {
+        instance.addresses.iter().any(|held| fits(&held.address))
+    };
+    host.config.instances.values().find(has).map(|instance| &**instance)
+}
+
 /// A2: a kernel holds the addresses if and only if its live process is master; no other virtual address at all.
 pub fn kernel_follows_role(world: &World, component: &Component) -> Broken {
     for host in &component.hosts {

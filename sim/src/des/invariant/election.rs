@@ -118,43 +118,69 @@ pub(super) fn thawed_node_listens(world: &mut World, host: usize, action: &Actio
     thawed.stale.contains(&id).then(|| ("A11", format!("announces {action:?} before it listens")))
 }
 
-/// Remembers an advertisement that a backup must believe: intact, from a member whose configuration does not clash.
-/// Any other one may have been believed or not, so that nothing is known from then on.
-pub fn believe(world: &mut World, host: usize, frame: &Frame) {
-    let Some((id, believed)) = heard(world, host, frame) else { return };
+/// An advertisement that has reached a process, and what an observer knows of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrived {
+    /// The virtual router that it speaks of.
+    pub(super) id: InstanceId,
+    /// Its VRID.
+    pub(super) vrid: u8,
+    /// It is of IPv6.
+    pub(super) v6: bool,
+    /// The role that the process has told last.
+    pub(super) role: Option<Role>,
+    /// What it says, when it must be believed: intact, from a member whose configuration does not clash.
+    pub(super) sure: Option<Believed>,
+}
+
+/// Remembers what an advertisement obliges a process to.
+pub fn on_advert(world: &mut World, host: usize, frame: &Frame) {
+    let Some(arrived) = arrived(world, host, frame) else { return };
+    believe(world, host, &arrived);
+    super::telling::lower_heard(world, host, &arrived);
+    super::parting::successor_heard(world, host, frame, arrived.id);
+}
+
+/// Remembers an advertisement that a backup must believe. Any other one may have been believed or not, so that nothing
+/// is known from then on.
+fn believe(world: &mut World, host: usize, arrived: &Arrived) {
+    let id = arrived.id;
     let Some(process) = &mut world.hosts[host].process else { return };
-    let last = process.seen.believed.remove(&id).map_or(0, |last| last.priority);
+    let last = process.seen.heard.believed.remove(&id).map_or(0, |last| last.priority);
+    let believed = arrived.sure.filter(|_| arrived.role == Some(Role::Backup));
     // A lower one may be passed over, so that an older and higher one decides.
     if let Some(believed) = believed.filter(|believed| believed.priority >= last.max(1)) {
-        process.seen.believed.insert(id, believed);
+        process.seen.heard.believed.insert(id, believed);
     }
 }
 
-/// The virtual router that `frame` speaks of, and what a backup must believe of it.
-fn heard(world: &World, host: usize, frame: &Frame) -> Option<(InstanceId, Option<Believed>)> {
+/// The virtual router that `frame` speaks of, and what an observer knows of it.
+fn arrived(world: &World, host: usize, frame: &Frame) -> Option<Arrived> {
     let Body::Advert { to, payload, .. } = &frame.body else { return None };
     let now = world.now;
     let h = &world.hosts[host];
     let process = h.awake()?;
-    let (id, _, version) = h.by_vrid(*payload.get(1)?, to.is_ipv6())?;
+    let (vrid, v6) = (*payload.get(1)?, to.is_ipv6());
+    let (id, _, version) = h.by_vrid(vrid, v6)?;
     let mine = h.config.instances.get(&id)?;
+    let role = process.seen.roles.get(&id).copied();
+    let unsure = Arrived { id, vrid, v6, role, sure: None };
     let lately = |at: Option<Time>| at.is_some_and(|at| now.since(at) <= LATELY);
     let sender = world.hosts.get(frame.sender).filter(|_| frame.honest);
     let theirs = sender.and_then(|sender| sender.counterpart(mine));
-    let (Some(sender), Some(theirs)) = (sender, theirs) else { return Some((id, None)) };
+    let (Some(sender), Some(theirs)) = (sender, theirs) else { return Some(unsure) };
     let clash = theirs.router.version != version
         || theirs.authentication != mine.authentication
         || !signed_as(mine, version, payload)
         || (version == Version::V2 && theirs.election.interval != mine.election.interval)
         || lately(h.machine.reloaded)
-        || lately(sender.machine.reloaded)
-        || process.seen.roles.get(&id) != Some(&Role::Backup);
+        || lately(sender.machine.reloaded);
     let view = View::new(payload, version, mine.router.family).ok().filter(|_| !clash);
     // One that was long under way may be of the version that its sender had then.
     let view = view.filter(|view| view.version() == number(version));
-    let believed =
+    let sure =
         view.map(|view| Believed { at: h.read(now), priority: view.priority(), interval: view.interval() });
-    Some((id, believed))
+    Some(Arrived { sure, ..unsure })
 }
 
 /// A frame that was long under way may still carry what its sender was configured with when it sent it.
@@ -173,7 +199,9 @@ fn signed_as(mine: &InstanceConfig, version: Version, payload: &[u8]) -> bool {
 /// A new configuration: what was believed before may count otherwise now.
 pub(super) fn forget_beliefs(world: &mut World, host: usize) {
     if let Some(process) = &mut world.hosts[host].process {
-        process.seen.believed.clear();
+        process.seen.heard.believed.clear();
+        process.seen.heard.since.clear();
+        process.seen.heard.lower.clear();
     }
 }
 
@@ -182,15 +210,46 @@ pub(super) fn no_early_takeover(world: &mut World, host: usize, event: &Event) -
     let h = &mut world.hosts[host];
     let now = h.machine.clock.read(world.now);
     if let Event::Priority { instance, .. } = event {
-        h.process.as_mut()?.seen.believed.remove(instance);
+        h.process.as_mut()?.seen.heard.believed.remove(instance);
         return None;
     }
     let Event::Role { instance, to, why, priority, .. } = event else { return None };
-    let believed = h.process.as_mut()?.seen.believed.remove(instance)?;
-    let (Role::Master, Why::MasterDown { .. }) = (to, why) else { return None };
+    let seen = &mut h.process.as_mut()?.seen;
+    let backup = seen.heard.backup.remove(instance);
+    if *to == Role::Backup {
+        seen.heard.backup.insert(*instance, now);
+    }
+    let believed = seen.heard.believed.remove(instance);
+    let since = seen.heard.since.remove(instance);
+    if let (Role::Backup, Why::Start | Why::Recovered) = (to, why) {
+        seen.heard.since.insert(*instance, now);
+    }
+    if let (Role::Master, Why::Farewell { from }) = (to, why)
+        && h.own.iter().any(|(_, own)| own == from)
+    {
+        return Some(("A6", format!("{from} takes over since it has heard its own farewell")));
+    }
+    let (Role::Master, Why::MasterDown { last, .. }) = (to, why) else { return None };
     let config = h.config.instances.get(instance)?;
+    if seen.thawed.as_ref().is_some_and(|thawed| thawed.slept.contains(instance)) {
+        let what = format!("{} slept for long, and takes over before it has listened", config.name);
+        return Some(("A11", what));
+    }
+    let election = &config.election;
+    let listened = since.map(|since| now.since(since)).unwrap_or(Duration::MAX);
+    // Whoever has heard somebody counts by that one's interval.
+    let unheard = last.is_none() && election.priority != 255;
+    if unheard && listened < election.interval * u32::from(election.down_adverts) {
+        let what = format!("{} takes over {listened:?} after it began to listen", config.name);
+        return Some(("A3", what));
+    }
+    let believed = believed?;
     if believed.priority <= *priority && config.election.preempt {
-        return None;
+        let delay = config.election.preempt_delay;
+        let waited = backup.map(|since| now.since(since)).filter(|waited| *waited < delay)?;
+        let silent = now.since(believed.at);
+        return (silent < believed.interval * u32::from(config.election.down_adverts))
+            .then(|| ("A5", format!("{} preempts after {waited:?}, not {delay:?}", config.name)));
     }
     let interval = match config.router.version {
         Version::V2 => config.election.interval,

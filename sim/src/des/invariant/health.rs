@@ -15,6 +15,9 @@ const MANY: usize = 10;
 /// What a wake-up may come late by, when nothing is slow: the grain of a drifting clock.
 const GRAIN: Duration = Duration::from_millis(1);
 
+/// A run is given up so long after its own time at the latest.
+const GIVEN_UP: Duration = Duration::from_secs(4);
+
 impl CheckSeen {
     fn count(&mut self, passed: bool) {
         self.row = if self.row.0 == passed { (passed, self.row.1 + 1) } else { (passed, 1) };
@@ -45,6 +48,7 @@ pub(super) fn run_is_due(world: &mut World, host: usize, check: CheckId, ticket:
     if seen.up == Some(!seen.row.0) && seen.row.1 >= needed(config, seen.row.0) {
         return Some(("A13", format!("{check} had {} runs in a row against its verdict", seen.row.1)));
     }
+    seen.since = now;
     let interval = config.schedule.interval;
     let since = match config.counter {
         Counter::Script { .. } => seen.started.map(|at| now.since(at)),
@@ -139,6 +143,23 @@ pub(super) fn schedule_moves(world: &mut World, host: usize, new: &Config) -> Br
 pub(super) fn disturb(seen: &mut crate::des::host::Seen) {
     seen.pace.disturbed = true;
     seen.checks.values_mut().for_each(CheckSeen::start_anew);
+}
+
+/// E3: a run that gets no answer is given up, a little after its own time.
+pub fn runs_are_given_up(world: &World, component: &Component) -> Broken {
+    for host in &component.hosts {
+        let h = &world.hosts[*host];
+        let Some(process) = h.awake().filter(|process| !process.stopping) else { continue };
+        for (check, seen) in process.seen.checks.iter().filter(|(_, seen)| seen.running.is_some()) {
+            let Some(config) = h.config.checks.get(check) else { continue };
+            let waited = h.read(world.now).since(seen.since);
+            if waited > config.schedule.timeout + GIVEN_UP {
+                let what = format!("n{}: {} has waited {waited:?} for an answer", host + 1, config.name);
+                return Some(("E3", what));
+            }
+        }
+    }
+    None
 }
 
 /// E3: a dead server is out of its pool and a living one in it.

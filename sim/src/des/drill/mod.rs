@@ -1,25 +1,28 @@
 //! The drill: one thing goes wrong in a settled cluster, and what follows is timed (E1, E3, E4, A4, A20, L1, L2).
 //!
-//! Then whoever was hit comes back, and everything must settle once more.
+//! Then whoever was hit comes back, and everything must settle once more. Drills of the wire are in `wire`, of checks and
+//! servers in `service`.
 
-use super::fault::Fault;
-use super::invariant;
-use super::kernel;
-use super::plan::Drill;
-use super::run::{Run, settling};
-use super::settled::{self, masters};
-use super::shape::{LINK, RouterKey, RouterShape, server_address};
-use super::truth;
-use super::world::World;
+mod service;
+mod wire;
+
+use crate::des::fault::Fault;
+use crate::des::invariant;
+use crate::des::kernel;
+use crate::des::plan::Drill;
+use crate::des::run::Run;
+use crate::des::settled::{self, masters};
+use crate::des::shape::{LINK, RouterKey, RouterShape};
+use crate::des::world::World;
 use standfast_core::config::model::Version;
 use standfast_core::time::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What a takeover may take beyond the protocol's own times: wake-ups and answers.
-const SLACK: Duration = Duration::from_millis(20);
+pub(super) const SLACK: Duration = Duration::from_millis(20);
 /// What a run of a check may take beyond its own time.
-const RUN_SLACK: Duration = Duration::from_millis(10);
+pub(super) const RUN_SLACK: Duration = Duration::from_millis(10);
 
 impl Run<'_> {
     /// Hits the cluster once more, and lets it recover.
@@ -31,7 +34,10 @@ impl Run<'_> {
             Drill::Nothing => {}
             Drill::ServerOutage => self.server_outage(),
             Drill::SharedOutage => self.shared_outage(),
+            Drill::Split => self.split(),
+            Drill::TakeOne => self.take_one(),
             Drill::PowerLoss
+            | Drill::Farewells
             | Drill::Kill
             | Drill::Stop
             | Drill::Freeze
@@ -60,15 +66,18 @@ impl Run<'_> {
         let began = self.world.now;
         let single = self.single(router, &key, hit);
         let fault = match plan.drill {
-            Drill::PowerLoss => Fault::PowerLoss { host: hit, back },
+            Drill::PowerLoss | Drill::Farewells => Fault::PowerLoss { host: hit, back },
             Drill::Kill => Fault::Kill { host: hit, back },
             Drill::Stop => Fault::Stop { host: hit, back },
             Drill::Freeze => Fault::Pause { host: hit, lasts: back },
             Drill::LinkDown => Fault::LinkDown { host: hit, lasts: back },
             Drill::ScriptFails => Fault::ScriptFails { host: hit, lasts: back },
-            Drill::TakeAddresses | Drill::Nothing | Drill::ServerOutage | Drill::SharedOutage => {
-                Fault::TakeAddresses { host: hit }
-            }
+            Drill::TakeAddresses
+            | Drill::TakeOne
+            | Drill::Nothing
+            | Drill::ServerOutage
+            | Drill::SharedOutage
+            | Drill::Split => Fault::TakeAddresses { host: hit },
         };
         if matches!(plan.drill, Drill::Kill | Drill::Freeze) {
             self.world.watch.sole = self.leased_in_time().into_iter().map(|address| (hit, address)).collect();
@@ -76,6 +85,9 @@ impl Run<'_> {
         self.world.watch.takeovers = Some(Vec::new());
         self.world.begin(&fault);
         self.lease_ends_in_time(hit, began, router);
+        if let (Drill::Farewells, Some(bound)) = (plan.drill, bound) {
+            self.repeat_farewell(bound);
+        }
         if let Some(bound) = bound {
             self.taken_over(&key, hit, began + bound, single);
             if single {
@@ -85,11 +97,11 @@ impl Run<'_> {
         self.world.watch.takeovers = None;
         if !self.broken() {
             self.settle("after the drill");
-            self.come_back(router, &key, &fault);
+            self.come_back(router, &key, hit, &fault);
         }
     }
 
-    fn come_back(&mut self, router: &RouterShape, key: &RouterKey, fault: &Fault) {
+    fn come_back(&mut self, router: &RouterShape, key: &RouterKey, hit: usize, fault: &Fault) {
         // An owner that starts again takes its addresses at once.
         let owns = |(host, address): &(usize, ipnet::IpNet)| {
             let instances = self.world.hosts[*host].config.instances.values();
@@ -109,7 +121,10 @@ impl Run<'_> {
         }
         let after = masters(&self.world, &self.main.hosts, key);
         let owner = router.members.iter().any(|member| member.0 == 255);
-        if !self.broken() && !router.preempt && !owner && before.len() == 1 && before != after {
+        // Whoever has just started knows no interval but its own. Where another member's is longer than all that this
+        // one waits for, it may take over before it has heard the master once: physics of unequal intervals.
+        let patient = router.members[hit].1 * u32::from(router.down_adverts) >= router.slowest();
+        if !self.broken() && !router.preempt && patient && !owner && before.len() == 1 && before != after {
             self.world.fail(
                 "A5",
                 format!("vrid {}: nopreempt, but n{:?} became n{:?}", router.vrid, before, after),
@@ -135,12 +150,14 @@ impl Run<'_> {
                 Some(interval * u32::from(router.down_adverts) + skew + slack)
             }
             // The one who stops keeps the address until a rival is heard, so the rival's time is what counts.
-            Drill::Stop => Some(skew + slack),
+            Drill::Stop | Drill::Farewells => Some(skew + slack),
             Drill::ScriptFails
             | Drill::TakeAddresses
             | Drill::Nothing
             | Drill::ServerOutage
-            | Drill::SharedOutage => None,
+            | Drill::SharedOutage
+            | Drill::Split
+            | Drill::TakeOne => None,
         }
     }
 
@@ -192,72 +209,6 @@ impl Run<'_> {
         let served = || if planned { invariant::clients_are_served(&self.world, key) } else { None };
         if let Some((name, what)) = invariant::neighbours_follow(&self.world, key, hit).or_else(served) {
             self.world.fail(name, what);
-        }
-    }
-
-    /// E3: a server that dies, or hangs, is out of every pool in the time that its check implies, and back in as soon.
-    fn server_outage(&mut self) {
-        let (shape, balance) = (&self.plan.shape, self.plan.shape.balance);
-        if shape.servers == 0 {
-            return;
-        }
-        let nth = usize::try_from(self.plan.seed / 7).unwrap_or(0) % shape.servers;
-        let server = server_address(nth);
-        let hangs = self.plan.seed.is_multiple_of(2);
-        let run = if hangs { balance.interval } else { truth::LONGEST } + RUN_SLACK;
-        let (out, into) = (
-            (balance.interval + run) * (balance.fall + 1),
-            run + (balance.interval + truth::LONGEST + RUN_SLACK) * (balance.rise + 1),
-        );
-        let fault = if hangs {
-            Fault::ServerHangs { server, lasts: out }
-        } else {
-            Fault::ServerDies { server, lasts: out }
-        };
-        self.world.inflict(&fault);
-        // Just before it comes back.
-        self.pass(out - Duration::from_nanos(1));
-        self.pools_are_right();
-        self.pass(into);
-        self.pools_are_right();
-    }
-
-    fn pools_are_right(&mut self) {
-        if let Some((name, what)) = invariant::pools_follow_servers(&self.world, &self.main) {
-            self.world.fail(name, what);
-        }
-    }
-
-    /// A20: the scripts of all nodes fail, and pass again later; priorities fall and rise alike, so no role changes.
-    fn shared_outage(&mut self) {
-        let (router, key) = self.key();
-        let Some(script) = self.plan.shape.script.filter(|script| script.weight != 0 && router.tracks) else {
-            return;
-        };
-        // Nodes notice up to one interval of the script after each other; whoever notices late must not have
-        // taken over by then.
-        let apart = script.interval + truth::LONGEST + RUN_SLACK * 2;
-        let patient = router.fastest() * u32::from(router.down_adverts) > apart + router.fastest();
-        // Where a weight drives a priority to its end, the outage changes the order: the address moves rightly.
-        let whole = router.members.iter().all(|(priority, _)| {
-            let base = i16::from(*priority);
-            (1..=254).contains(&base) && (1..=254).contains(&(base + script.weight))
-        });
-        if !whole || !patient || !self.plan.failing.is_empty() || !self.plan.left.is_empty() {
-            return;
-        }
-        let before = masters(&self.world, &self.main.hosts, &key);
-        self.world.watch.takeovers = Some(Vec::new());
-        for host in 0..self.plan.shape.nodes {
-            self.world.inflict(&Fault::ScriptFails { host, lasts: settling(self.plan) });
-        }
-        self.pass(settling(self.plan) * 2);
-        let takeovers = self.world.watch.takeovers.take().unwrap_or_default();
-        let moved = takeovers.iter().find(|(_, of)| *of == key);
-        if let Some((host, _)) = moved.filter(|_| !self.broken()) {
-            let from: Vec<usize> = before.iter().map(|host| host + 1).collect();
-            let what = format!("vrid {}: from n{from:?} to n{}, although all fell alike", key.vrid, host + 1);
-            self.world.fail("A20", what);
         }
     }
 
