@@ -102,6 +102,13 @@ pub struct LinuxHost {
     failing: BTreeSet<(Interface, Errno)>,
 }
 
+/// Sockets that are sent by: of VRRP by interface and family (is it IPv6?), of BFD by session.
+#[derive(Debug, Default)]
+struct Sockets {
+    senders: BTreeMap<(Interface, bool), Socket>,
+    sessions: Sessions,
+}
+
 impl Drop for LinuxHost {
     fn drop(&mut self) {
         self.monitor.abort();
