@@ -92,15 +92,21 @@ pub struct LinuxHost {
     /// Links named by the running dump.
     seen: Option<BTreeSet<Interface>>,
     receivers: Receivers,
-    senders: BTreeMap<(Interface, bool), Socket>,
+    sockets: Sockets,
     neighbours: Neighbours,
-    sessions: Sessions,
     addresses: Addresses,
     monitor: JoinHandle<()>,
     /// Watches routes and rules, once there are any of ours.
     item_monitor: Option<JoinHandle<()>>,
     /// Failures told and not yet followed by a success.
     failing: BTreeSet<(Interface, Errno)>,
+}
+
+/// Sockets that are sent by: of VRRP by interface and family (is it IPv6?), of BFD by session.
+#[derive(Debug, Default)]
+struct Sockets {
+    senders: BTreeMap<(Interface, bool), Socket>,
+    sessions: Sessions,
 }
 
 impl Drop for LinuxHost {
@@ -132,9 +138,8 @@ impl LinuxHost {
             links: BTreeMap::new(),
             seen: None,
             receivers: Receivers::default(),
-            senders: BTreeMap::new(),
+            sockets: Sockets::default(),
             neighbours,
-            sessions: Sessions::default(),
             addresses,
             monitor: tokio::spawn(monitor.run()),
             item_monitor: None,
@@ -163,7 +168,7 @@ impl LinuxHost {
 
     fn send(&mut self, on: Interface, ends: (IpAddr, IpAddr), hops: u8, payload: &[u8]) -> Result<(), Errno> {
         let name = &self.links.get(&on).ok_or(Errno::ENODEV)?.name;
-        let socket = match self.senders.entry((on, ends.1.is_ipv6())) {
+        let socket = match self.sockets.senders.entry((on, ends.1.is_ipv6())) {
             Entry::Occupied(open) => open.into_mut(),
             Entry::Vacant(place) => {
                 place.insert(vrrp_socket::sender(name, ends.1.is_ipv6()).map_err(|error| errno(&error))?)
@@ -222,7 +227,7 @@ impl LinuxHost {
     fn forget(&mut self, gone: Interface) {
         self.links.remove(&gone);
         self.receivers.forget(gone);
-        self.senders.retain(|(on, _), _| *on != gone);
+        self.sockets.senders.retain(|(on, _), _| *on != gone);
         self.failing.retain(|(on, _)| *on != gone);
     }
 }
@@ -269,9 +274,9 @@ impl Host for LinuxHost {
 
     fn session(&mut self, ticket: Ticket, session: BfdId, open: Option<BfdPath>) {
         let result = match open {
-            Some(path) => self.sessions.open(session, &path, &self.to).map_err(|error| errno(&error)),
+            Some(path) => self.sockets.sessions.open(session, &path, &self.to).map_err(|error| errno(&error)),
             None => {
-                self.sessions.close(session);
+                self.sockets.sessions.close(session);
                 Ok(())
             }
         };
@@ -279,7 +284,7 @@ impl Host for LinuxHost {
     }
 
     fn control(&mut self, session: BfdId, payload: &[u8]) {
-        self.sessions.send(session, payload);
+        self.sockets.sessions.send(session, payload);
     }
 
     async fn next(&mut self) -> Input<'static> {
