@@ -275,10 +275,11 @@ impl Hold {
         Told::Nothing
     }
 
-    /// A dump that does not name it tells of our own removal; the notice of that is still to come, and must find us expecting
-    /// it.
+    /// A dump that does not name it tells of our own removal, perhaps while it is being asked for again; the notice of that
+    /// is still to come, and must find us expecting it.
     pub(super) fn is_given_up_at(&self, on: Interface, address: IpNet) -> bool {
-        self.spec.address == address && self.on == Some(on) && !self.wanted
+        let returns = self.asked.is_some() && self.removing_until.is_some();
+        self.spec.address == address && self.on == Some(on) && (!self.wanted || returns)
     }
 
     /// Where it ought to be, when a dump that began after the kernel's last answer does not name it. The notices of its
