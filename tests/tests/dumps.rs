@@ -117,7 +117,10 @@ ip link add eth0 address 02:00:00:00:00:01 type veth peer name eth1 address 02:0
 ip link add gone type veth peer name other
 for link in eth0 eth1; do ip link set $link up; done; ip link set other up
 ip addr add 192.0.2.1/24 dev eth0; ip addr add 198.51.100.9/24 dev eth1
-mount --bind "$folder/tmp" /tmp
+case $folder in # what lies below /tmp stays visible
+  /tmp/*) top=$(echo "${folder#/tmp/}" | cut -d/ -f1); mkdir -p "$folder/tmp/$top"; mount --rbind "/tmp/$top" "$folder/tmp/$top" ;;
+esac
+mount --rbind "$folder/tmp" /tmp
 export TMPDIR=/tmp STATE_DIRECTORY="$folder/state"
 echo 3 > /tmp/number
 umask 022

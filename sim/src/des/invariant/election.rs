@@ -239,7 +239,11 @@ pub(super) fn no_early_takeover(world: &mut World, host: usize, event: &Event) -
     let listened = since.map(|since| now.since(since)).unwrap_or(Duration::MAX);
     // Whoever has heard somebody counts by that one's interval.
     let unheard = last.is_none() && election.priority != 255;
-    if unheard && listened < election.interval * u32::from(election.down_adverts) {
+    // A member of a sync group that wishes to be master listens for one interval only (keepalived 2.3).
+    let hurries =
+        election.wish_master && h.config.groups.values().any(|group| group.members.contains(instance));
+    let least = if hurries { 1 } else { u32::from(election.down_adverts) };
+    if unheard && listened < election.interval * least {
         let what = format!("{} takes over {listened:?} after it began to listen", config.name);
         return Some(("A3", what));
     }
